@@ -29,6 +29,8 @@ _SHARES = 4
 """Into how many shares the lease's time is divided: it is renewed after each, and considered lost one share before its end."""
 _SILENCE = 30
 """How many seconds the store may leave a call about the lease unanswered once the lease has run out."""
+_UNANSWERED = 2
+"""After how many seconds without an answer the store is to blame for a lease that ran out, and not a pause of this process."""
 
 
 class Lease:
@@ -47,6 +49,8 @@ class Lease:
         self._stop, self._ended = threading.Event(), threading.Event()
         self._asking = False
         """Whether a call to the store about the lease is unanswered."""
+        self._unanswered = 0
+        """For how many seconds it has been so while this process ran."""
         self._thread = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def acquire(self) -> bool:
@@ -115,7 +119,7 @@ class Lease:
         """Check by our own clock alone that the lease cannot have run out.
 
         :raises AnotherInstance: this process was held up
-        :raises StoreUnavailable: the database refused to renew it in time
+        :raises StoreUnavailable: the database refused to renew it in time, or does not answer
         :raises StoreGone: the store's file was moved, deleted or replaced
         """
         if self.remaining > 0:
@@ -124,6 +128,8 @@ class Lease:
             raise self._trouble
         if self._trouble is not None:
             raise StoreUnavailable(f"the lease on the store ran out, since it could not be renewed: {self._trouble}")
+        if self._unanswered >= _UNANSWERED:
+            raise StoreUnavailable(f"the lease on the store ran out: the database has not answered for {self._unanswered} s")
         raise AnotherInstance("the lease on the store ran out while this process was held up; it stops before it writes.")
 
     def _renewed(self, asked: float) -> None:
@@ -158,6 +164,7 @@ class Lease:
         """
         silent = 0
         while not self._ended.wait(1.0):
+            self._unanswered = self._unanswered + 1 if self._asking else 0
             silent = silent + 1 if self._asking and self.remaining <= 0 else 0
             if silent >= _SILENCE:
                 log.error("store unavailable", reason=f"the lease ran out, and nothing was answered for {_SILENCE} s: we end")

@@ -1,15 +1,31 @@
-"""Unicode normalisation in linear time."""
+"""Unicode normalisation in linear time, and characters replaced by rule."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from typing import Literal
 
 _LONGEST_RUN = 30
 """As in the Stream-Safe Text Format (Unicode Standard Annex 15): more marks than any language puts on one letter."""
 _JOINER = "\N{COMBINING GRAPHEME JOINER}"
 """An invisible character past which no mark is sorted."""
+_MOST_KEPT = 4096
+
+
+class Replacing(dict[int, str | None]):
+    """A table for :meth:`str.translate` that asks *rule* what a character becomes, once for most texts; None leaves it out."""
+
+    def __init__(self, rule: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._rule = rule
+
+    def __missing__(self, code: int) -> str | None:
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        self[code] = becomes = self._rule(chr(code))
+        return becomes
 
 
 def normalise(form: Literal["NFC", "NFKC", "NFKD"], text: str) -> str:

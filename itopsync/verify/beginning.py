@@ -6,10 +6,9 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import islice
 
-from itopsync.reconcile.normalising import normalise
+from itopsync.reconcile.normalising import Replacing, normalise
 from itopsync.verify.parsing import Parser
 
 _SHOWS_NOTHING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Mn", "Me"})
@@ -116,14 +115,12 @@ def _places(text: str, quoted: re.Pattern[str]) -> list[int]:
 
 def _folded(text: str) -> str:
     """The visible characters of *text* and its separators of lines and words, with all forms of a letter made alike."""
-    text = "".join(map(_told_apart, text.replace(_NO_LETTER, "")))
+    text = text.replace(_NO_LETTER, "").translate(_TOLD_APART)
     for _ in range(2):
         text = normalise("NFKD", text).casefold()
-    shown = (letter for letter in text if letter in _TOLD or unicodedata.category(letter) not in _SHOWS_NOTHING)
-    return "".join(letter for letter in shown if letter not in _BLANKS).replace("ı", "i")
+    return text.translate(_SHOWN).replace("ı", "i")
 
 
-@lru_cache(maxsize=4096)
 def _told_apart(sign: str) -> str:
     """*sign*; or, if it is not a letter but reads like some, these letters set apart."""
     read = unicodedata.normalize("NFKD", sign)
@@ -131,6 +128,14 @@ def _told_apart(sign: str) -> str:
     return (
         sign if is_letter or not re.search(r"[^\W_]", read) else "".join(f"{_NO_LETTER}{letter}" for letter in read) + _NO_LETTER
     )
+
+
+def _shown(letter: str) -> str | None:
+    is_seen = unicodedata.category(letter) not in _SHOWS_NOTHING and letter not in _BLANKS
+    return letter if is_seen or letter in _TOLD else None
+
+
+_TOLD_APART, _SHOWN = Replacing(_told_apart), Replacing(_shown)
 
 
 def _as_it_is(text: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from itopsync.reconcile.normalising import normalise
+from itopsync.reconcile.normalising import Replacing, normalise
 from itopsync.verify.parsing import Parser
 
 PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
@@ -205,7 +205,14 @@ def without_pictures(words: str) -> str:
 def folded(text: str) -> str:
     """*text* without white space and invisible characters, in one Unicode form, with mentions reduced to their labels."""
     text = normalise("NFKC", _MENTION.sub(lambda found: found[1] or found[2], text))
-    return "".join(letter for letter in text if not letter.isspace() and unicodedata.category(letter) not in _NOT_SEEN)
+    return text.translate(_SEEN)
+
+
+def _seen(letter: str) -> str | None:
+    return None if letter.isspace() or unicodedata.category(letter) in _NOT_SEEN else letter
+
+
+_SEEN = Replacing(_seen)
 
 
 def text_of(fragment: str) -> Text:

@@ -113,6 +113,18 @@ def test_a_store_that_does_not_let_it_be_renewed_is_named_as_the_reason(
             lease.check()
 
 
+def test_a_store_that_does_not_answer_is_named_as_the_reason(
+    stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = threading.Event()
+    with Lease(stores[0], SHORT) as lease:
+        monkeypatch.setattr(stores[0].lease, "renew", lambda *_: answers.wait(30))
+        time.sleep(SHORT.total_seconds() + 3)
+        with pytest.raises(StoreUnavailable, match=r"the database has not answered for \d s"):
+            lease.check()
+        answers.set()
+
+
 @pytest.mark.parametrize("replaced", [False, True], ids=["deleted", "replaced"])
 def test_who_opened_a_file_that_is_another_one_now_writes_nothing_more(stores: tuple[Store, Store], replaced: bool) -> None:
     store = stores[0]
