@@ -71,9 +71,13 @@ def guard_file(file: File, addresses: tuple[str, ...]) -> File:
     """*file* with a name and type that may leave. A server stores any text as a type; its parameters are dropped."""
     kind = file.mimetype.partition(";")[0].strip()
     fits = _MEDIA_TYPE.fullmatch(kind) and words(kind, addresses) == kind
-    name = words(file.name, addresses)
-    name = "".join(_cut([name], [(*span, LINK) for span in find_in_name(name, addresses)]))
-    return replace(file, name=name, mimetype=kind if fits else "application/octet-stream")
+    return replace(file, name=name_words(file.name, addresses), mimetype=kind if fits else "application/octet-stream")
+
+
+def name_words(name: str, addresses: tuple[str, ...]) -> str:
+    """The *name* of a file or picture without the origin's addresses, also as programs write them that name files."""
+    name = words(name, addresses)
+    return "".join(_cut([name], [(*span, LINK) for span in find_in_name(name, addresses)]))
 
 
 def guard(pieces: Iterable[Piece], addresses: tuple[str, ...]) -> list[Piece]:

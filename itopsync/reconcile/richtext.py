@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from itopsync.errors import clip
 from itopsync.model import Ref
 from itopsync.reconcile.addresses import find, is_invisible, trimmed
-from itopsync.reconcile.gate import guard
+from itopsync.reconcile.gate import guard, name_words
 from itopsync.reconcile.images import AttachedImage, PictureSource, identity, name_of, source_of, with_identities
 from itopsync.reconcile.markers import MARK, digest, picture_marker, prefix
 from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, read
@@ -166,14 +166,19 @@ def _picture(attributes: Mapping[str, str], origin: Origin) -> Picture | None:
         marker = origin.attached.get(source.id)
     else:
         marker = picture_marker(origin.pair, origin.ref, name_of(source))
-    return None if marker is None else Picture(marker, source, attributes.get("alt", "")[:200])
+    return None if marker is None else Picture(marker, source, _alt(attributes, origin)[:200])
 
 
 def _in_words(attributes: Mapping[str, str], origin: Origin) -> str:
     """Words for a picture that is not carried: its description, and its address if that is on a third server."""
-    alt, address = attributes.get("alt", "").strip(), trimmed(attributes.get("src", ""))
+    alt, address = _alt(attributes, origin).strip(), trimmed(attributes.get("src", ""))
     is_foreign = re.match(r"https?://", address, re.IGNORECASE) and not find(address, origin.addresses)
     return " ".join(part for part in (alt, clip(address) if is_foreign else "") if part) or "?"
+
+
+def _alt(attributes: Mapping[str, str], origin: Origin) -> str:
+    """A picture's description, which in iTop is the name of its file."""
+    return name_words(attributes.get("alt", ""), origin.addresses)
 
 
 def fill(fragment: str, address_of: Callable[[str], str | None]) -> str:

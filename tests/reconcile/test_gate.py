@@ -131,6 +131,16 @@ def test_an_address_in_a_files_name_is_known_whatever_stands_for_its_signs(name:
     assert gate.guard_file(File(name, "", b""), ("https://desk.example.com/itop",)).name == leaves_as
 
 
+@pytest.mark.parametrize("picture", ["data:image/png;base64,iVBORw0KGgo=", "/gone.png", "https://elsewhere.example/"])
+@pytest.mark.parametrize("pictures", [True, False])
+def test_so_it_is_in_a_pictures_name(picture: str, pictures: bool) -> None:
+    origin = replace(ORIGIN, addresses=("https://desk.example.com/itop",), pictures=pictures)
+    name = "screencapture-desk-example-com-itop-pages-UI-php-10_32.png"
+    said = carry(f'<p>See <img src="{picture}" alt="{name}"> there</p>', origin)
+    assert "screencapture-[link].png" in said.html
+    assert "desk" not in said.html
+
+
 @pytest.mark.parametrize(
     ("server", "name"),
     [

@@ -83,7 +83,7 @@ class Rogues(People):
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
         *("plan_oddly", "copy_back", "quote_in_public", "forge_a_marker", "lend_what_is_kept", "resolve_with_a_link"),
-        "wrap_a_mail",
+        *("wrap_a_mail", "name_a_picture"),
     )
 
     # what may not leave
@@ -150,6 +150,17 @@ class Rogues(People):
             name = f"[[UserRequest:{self._secret_number()}|R-41]] {self._address(choice)}.txt"
             number = self._there(Side.INTERNAL, found)
             self.pair.operator.attach(found[0], number, name, "text/plain", self._word("Data").encode())
+
+    def name_a_picture(self, _side: Side, place: int, choice: int) -> None:
+        """A pasted screenshot of a page of internal's, named by the program that made it; or one that is gone since."""
+        if (found := self.pick(Side.INTERNAL, place)) is None:
+            return
+        page = re.sub(r"[^a-z0-9.]+", "_" if choice % 2 else "-", self._address(0).replace("&amp;", "&"))
+        name, number = f"screencapture-{page}.png", self._there(Side.INTERNAL, found)
+        shown = self.pair.operator.paste_image(found[0], number, name, "image/png", self._word("Data").encode())
+        if choice // 2 % 2:
+            self.pair.operator.delete("InlineImage", int(shown.split('"')[1]))
+        self._write(Side.INTERNAL, found, self._word("Note"), before=f"<p>See {shown}</p>")
 
     def show_anothers_file(self, _side: Side, place: int, choice: int) -> None:
         """A note that shows a file of a ticket that is internal's own."""

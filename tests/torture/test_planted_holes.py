@@ -140,6 +140,12 @@ def test_an_address_in_another_spelling_that_is_not_known_is_seen(deed: str, cho
     assert _leaked(seen(deed, [choice, choice]))
 
 
+@pytest.mark.parametrize("choice", range(4))
+def test_a_pictures_name_with_an_address_as_programs_write_it_is_seen(choice: int, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(richtext, "name_words", lambda name, _: name)
+    assert _leaked(seen("name_a_picture", [choice]))
+
+
 @pytest.mark.parametrize(("deed", "where"), [("tell_an_address_with_a_state", "form"), ("name_a_file", "gate")])
 def test_a_plain_text_or_a_name_that_is_not_looked_at_is_seen(deed: str, where: str, monkeypatch: Patch) -> None:
     monkeypatch.setattr(f"itopsync.reconcile.{where}.words", lambda text, _: text)
