@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from itopsync.config.catalogue import KEPT_BY_ITOP, ORGANISATION_AND_PEOPLE, Attribute, TicketClass
+from itopsync.config.catalogue import KEPT_BY_ITOP, Attribute, TicketClass, is_of_organisation_or_people
 from itopsync.config.faults import Faults
 from itopsync.config.schema import AttributeSection, StatesSection
 from itopsync.model import Side
@@ -118,7 +118,7 @@ def _ambiguous(key: str, value: str, origins: list[str], back: str, faults: Faul
 def _may_be_carried(pair: ClassPair, name: str, internal: str, key: str, faults: Faults) -> bool:
     remedy = f"Remove {name} from the list"
     section = pair.section(name)
-    if {name, internal} & ORGANISATION_AND_PEOPLE:
+    if is_of_organisation_or_people(name) or is_of_organisation_or_people(internal):
         faults.add(key, f"{_PEOPLE}, so {name} is not either", f"{remedy}; each side has its own in its defaults")
     elif {name, internal} & KEPT_BY_ITOP:
         faults.add(key, f"iTop keeps {name} itself", remedy)

@@ -37,6 +37,18 @@ ORGANISATION_AND_PEOPLE = frozenset(
     }
 )
 """Organisations, teams and people are never carried: each side has its own."""
+_SHOWN_OF_THEM = tuple(
+    f"{name.removesuffix('id')}{shown}"
+    for name in ORGANISATION_AND_PEOPLE
+    for shown in ("name", "first_name", "email", "id_friendlyname")
+)
+"""What iTop shows of them in further attributes."""
+
+
+def is_of_organisation_or_people(name: str) -> bool:
+    """Whether an attribute holds an organisation, a team or a person, or what iTop shows of one."""
+    return name in ORGANISATION_AND_PEOPLE or name in _SHOWN_OF_THEM
+
 
 KEPT_BY_ITOP = frozenset(
     {

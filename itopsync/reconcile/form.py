@@ -68,6 +68,9 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
             part.uploads += [value.whole] if value is not None and value.whole is not None else []
         if cut_key(target, rule) in link_base.cut and way.allows(target.other):
             part.uploads += _whole(situation, part, target, rule, source)
+        if target is Side.INTERNAL and moved == set(Side) and _is_made_of_the_other(situation, Side.EXTERNAL, rule):
+            agreed[rule.external] = Agreed(now[Side.EXTERNAL], now[Side.INTERNAL])  # as after a write that got no answer
+            continue
         if not _goes(moved, target, way):
             _remark_kept(part, rule, moved, target, way)
             continue

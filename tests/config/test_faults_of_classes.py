@@ -83,6 +83,16 @@ TABLE: list[Case] = [
     ),
     ("like no class", {"classes.Ours": {"like": "Incidnt"}}, "classes.Ours.like", "no ticket class", "Incident?"),
     # attributes
+    *(
+        (
+            f"what iTop shows of a person or an organisation: {name}",
+            {"classes.UserRequest.form": ["title"], "classes.UserRequest.attributes.title.internal": name},
+            "classes.UserRequest.form",
+            "never carried",
+            "defaults",
+        )
+        for name in ("agent_name", "agent_id_friendlyname", "team_name", "caller_email", "org_name")
+    ),
     ("a person in the form", {"classes.UserRequest.form": ["agent_id"]}, "classes.UserRequest.form", "never carried", "defaults"),
     (
         "a state in the form",

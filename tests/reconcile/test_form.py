@@ -59,6 +59,16 @@ def test_the_same_change_on_both_sides_is_agreed_without_a_call() -> None:
     assert planned.link.base.fields["title"].external == value_fingerprint("Scanner")
 
 
+def test_what_went_back_without_an_answer_is_agreed_though_the_direction_was_closed_since() -> None:
+    """It stands in external as the gate let it out, and is nobody's edit there."""
+    told, left = "Rack 7 https://desk.example.com/itop/7", "Rack 7 [link]"
+    there = ticket(EXTERNAL, title=left, description=f"<p>{left}</p>")
+    planned = plan(agreed(), both(there, ticket(INTERNAL, title=told, description=f"<p>{told}</p>")))
+
+    assert planned.actions == ()
+    assert planned.link.base.fields["title"].internal == value_fingerprint(told)
+
+
 def test_a_field_that_goes_both_ways_goes_back_and_internal_wins() -> None:
     these = rules(classes__UserRequest__rules={"form": {"title": "both"}})
     link = agreed(these=these)
