@@ -74,6 +74,7 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(5_000, 20, 50)  # else one in twenty seconds of all tests goes into collections
         gc.enable()
 
 

@@ -13,6 +13,7 @@ from itopsync.itop.body import Contents
 from itopsync.itop.reader import OF_AN_ATTACHMENT, Reader
 from itopsync.itop.rows import Document, Row, value_of
 from itopsync.model import Attachment, File, NewEntry, Ref, Ticket
+from itopsync.reconcile.plaintext import as_text
 from itopsync.reconcile.rules import Kind
 
 T = TypeVar("T")
@@ -152,7 +153,7 @@ class Server(Reader):
 
     def _value(self, name: str, value: object, kind: Kind) -> object:
         if name in older.PLAIN and kind is Kind.HTML and isinstance(value, str) and self.version() in older.OLDER:
-            return older.as_text(value)
+            return as_text(value)
         return value_of(name, value, self.clock, kind)
 
     def _with_entries(

@@ -28,6 +28,7 @@ Texts and pictures:
 ``richtext``        what a text says, which pictures it shows, and how it reads on the other server
 ``markup``          reads HTML
 ``whitelist``       writes the HTML that every iTop keeps
+``plaintext``       a text as a server has it that has no HTML there
 ``gate``            what must never leave with a text
 ``addresses``       finds a server's addresses, however they are spelt
 ``images``          which picture is shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from html import escape
 
 from itopsync.model import Agreed, ItemKey, ItemKind, Link, Side
 from itopsync.reconcile.defaults import Chosen
@@ -12,6 +13,7 @@ from itopsync.reconcile.markers import overflow_marker
 from itopsync.reconcile.moments import why_not_carried
 from itopsync.reconcile.part import Part, Value
 from itopsync.reconcile.pictures import illustrate
+from itopsync.reconcile.plaintext import as_text
 from itopsync.reconcile.plan import Item, Kept, TextSource, Upload
 from itopsync.reconcile.richtext import (
     Carried,
@@ -20,7 +22,9 @@ from itopsync.reconcile.richtext import (
     fill,
     fingerprint,
     in_words,
+    is_lines,
     literal,
+    plain,
     shorten,
     value_fingerprint,
 )
@@ -68,8 +72,8 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
             part.uploads += [value.whole] if value is not None and value.whole is not None else []
         if cut_key(target, rule) in link_base.cut and way.allows(target.other):
             part.uploads += _whole(situation, part, target, rule, source)
-        if target is Side.INTERNAL and moved == set(Side) and _is_made_of_the_other(situation, Side.EXTERNAL, rule):
-            agreed[rule.external] = Agreed(now[Side.EXTERNAL], now[Side.INTERNAL])  # as after a write that got no answer
+        if moved == set(Side) and _is_ours(situation, rule):
+            agreed[rule.external] = Agreed(now[Side.EXTERNAL], now[Side.INTERNAL])
             continue
         if not _goes(moved, target, way):
             _remark_kept(part, rule, moved, target, way)
@@ -86,10 +90,23 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
 
 def alike(situation: Situation, rule: FieldRule) -> bool:
     """Whether either value is what the other would be written as; in HTML, only words and pictures count."""
-    return any(_is_made_of_the_other(situation, target, rule) for target in Side)
+    return any(_holds(situation, target, rule) for target in Side)
 
 
-def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule) -> bool:
+def _is_ours(situation: Situation, rule: FieldRule) -> bool:
+    """Whether one side's new value is the other's, as it is after a write that got no answer.
+
+    To carry it back would do harm: on its way it may have lost words at the gate, or its formatting.
+    """
+    came = Side.INTERNAL if rule.direction.allows(Side.INTERNAL) else Side.EXTERNAL
+    return _holds(situation, came, rule, links=True)
+
+
+def _holds(situation: Situation, target: Side, rule: FieldRule, *, links: bool = False) -> bool:
+    """Whether *target* has what the other side's value would be written as.
+
+    In HTML, words and pictures count, and the addresses of links if *links*; where *target* has a plain text, the words alone.
+    """
     there = situation.ticket(target)
     source, present = (
         situation.ticket(target.other).fields.get(rule.of(target.other), ""),
@@ -101,7 +118,10 @@ def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule) -
     if not rule.is_html:
         return value.value == present
     shown = fill(value.value, addresses_of(situation.rules.of(target).public_url, there))
-    return fingerprint("", shown) == fingerprint("", present)
+    text = as_text(shown)
+    if is_lines(present) and not is_lines(shown) and plain(escape(text)) == plain(present):
+        return True
+    return fingerprint("", shown) == fingerprint("", present) and not (links and text != as_text(present))
 
 
 def field_key(rule: FieldRule) -> ItemKey:
@@ -185,6 +205,8 @@ def _stays(situation: Situation, side: Side, rule: FieldRule, demanded: Collecti
     if base is None or (not now[side] and rule.of(side) in demanded):
         return False
     moved = {each for each in Side if base.of(each) != value_fingerprint(now[each], is_html=rule.is_html)}
+    if moved == set(Side) and _is_ours(situation, rule):
+        return True
     return moved == {side} or (not moved and situation.link.base.stands_apart(rule.external))
 
 

@@ -79,6 +79,11 @@ def fingerprint(author_id: str, fragment: str) -> str:
     return digest(author_id, _said(fragment, lambda attributes: _PICTURE + identity(attributes)))
 
 
+def is_lines(fragment: str) -> bool:
+    """Whether a fragment of HTML is nothing but lines of text, as a server's plain text is shown."""
+    return _LINES.fullmatch(fragment) is not None
+
+
 def value_fingerprint(value: str, *, is_html: bool = False) -> str:
     """The fingerprint of an attribute's value; the pictures that it shows count, but not the addresses that iTop gives them.
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from itopsync.itop import older
+from itopsync.reconcile.plaintext import as_text
 from itopsync.reconcile.richtext import lost_words
 from itopsync.verify.words import as_marked_up, text_of
 
@@ -24,9 +25,9 @@ def test_what_no_doubling_gave_is_left_alone(text: str) -> None:
 
 def test_a_plain_solution_reads_as_html_and_goes_as_text() -> None:
     assert older.as_html("solution", "x < y\r\nz & w") == "<p>x &lt; y<br>z &amp; w</p>"
-    assert older.as_text("<p>x &lt; y<br>z &amp; w</p>") == "x < y\nz & w"
+    assert as_text("<p>x &lt; y<br>z &amp; w</p>") == "x < y\nz & w"
     picture = '<img src="https://desk.example.com/1" alt="plan">'
-    assert older.as_text(f"<p>one</p><ul><li>two</li></ul>{picture}") == "one\n\n- two\n[picture: plan]"
+    assert as_text(f"<p>one</p><ul><li>two</li></ul>{picture}") == "one\n\n- two\n[picture: plan]"
 
 
 FIX = "https://vendor.example/fix?id=17"
@@ -44,7 +45,7 @@ SPELT = {
 
 @pytest.mark.parametrize("fragment", SPELT)
 def test_a_link_is_told_by_its_address_and_an_item_by_its_number(fragment: str) -> None:
-    text = older.as_text(fragment)
+    text = as_text(fragment)
     assert text == SPELT[fragment]
     assert lost_words(fragment, older.as_html("solution", text)) == ()
     marked_up, read = text_of(fragment), text_of(older.as_html("solution", text)).words
@@ -53,4 +54,4 @@ def test_a_link_is_told_by_its_address_and_an_item_by_its_number(fragment: str) 
 
 @given(st.text(alphabet=st.characters(exclude_categories=["Cc", "Cs", "Z"]), max_size=40))
 def test_no_word_of_a_plain_solution_is_lost(text: str) -> None:
-    assert older.as_text(older.as_html("solution", text)) == text
+    assert as_text(older.as_html("solution", text)) == text

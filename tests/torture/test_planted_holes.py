@@ -11,11 +11,10 @@ import pytest
 
 from itopsync.engine import apply, execute, failures
 from itopsync.errors import Unreachable
-from itopsync.itop import older
 from itopsync.itop.dates import Clock
 from itopsync.itop.reader import Reader
 from itopsync.model import Link, Observation, Side
-from itopsync.reconcile import entries, form, gate, notes, planner, richtext
+from itopsync.reconcile import entries, form, gate, notes, plaintext, planner, richtext
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
 from itopsync.reconcile.markers import picture_marker, prefix
 from itopsync.reconcile.rules import Rules
@@ -167,7 +166,7 @@ def test_a_copy_of_another_tickets_entry_that_is_taken_for_ours_is_seen(monkeypa
 
 @pytest.mark.parametrize("versions", [("3.1", "3.2"), ("3.2", "3.1")])
 def test_a_link_that_is_dropped_where_a_solution_is_plain_text_is_seen(versions: Versions, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(older._PlainText, "_tell_addresses", lambda text: text._addresses.clear())
+    monkeypatch.setattr(plaintext._PlainText, "_tell_addresses", lambda text: text._addresses.clear())
     side = Side.EXTERNAL if versions[0] == "3.2" else Side.INTERNAL  # where a solution is HTML
     assert any("leads to" in violation for violation in seen("resolve_with_a_link", versions=versions, sides=[side]))
 
