@@ -16,6 +16,7 @@ OF_STATES = frozenset(
         *("start_date", "end_date"),
     }
 )
+TEXTS_OF_STATES = frozenset({"solution", "pending_reason", "user_comment", "acceptance_comment", "approval_comment", "fallback"})
 DEFAULTS = {
     **dict.fromkeys(("team_id", "manager_group_id", "supervisor_group_id"), 39),
     **dict.fromkeys(("agent_id", "manager_id", "supervisor_id"), 9),

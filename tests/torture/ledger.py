@@ -17,7 +17,7 @@ from itopsync.reconcile.files import COPIES_GONE, ORIGINALS_GONE
 from itopsync.simulator import Simulator
 from itopsync.store.store import Store
 from tests.engine.pair import Pair
-from tests.torture.directions import against_the_rules
+from tests.torture.directions import TEXTS_OF_STATES, against_the_rules
 from tests.torture.leaks import leaks
 
 Place = tuple[str, int]
@@ -88,6 +88,7 @@ class Ledger:
                 yield from self._link(cls, number)
                 yield from self._notes(cls, number)
                 yield from self._solutions(cls, number)
+                yield from self._echoes(cls, number)
         yield from self._corrections()
         yield from self._files()
         yield from self._pictures()
@@ -143,6 +144,19 @@ class Ledger:
             external, internal = (set(_FIX.findall(html.unescape(str(ticket.get("solution"))))) for ticket in both)
             if external != internal:
                 yield f"{cls} {number}: the solution of external leads to {external}, that of internal to {internal}"
+
+    def _echoes(self, cls: str, number: int) -> Iterator[str]:
+        """What goes with a state is written to a side only if somebody wrote it on the other, by the servers' audit trails."""
+        link, ours, theirs = self.pair.link(number, cls), dict[Side, set[str]](), dict[Side, set[str]]()
+        for side in Side:
+            ref = link.ref(side)
+            assert ref is not None
+            trail = self.pair.simulator(side).audit.select(class_name=cls, id=ref.id, done=True)
+            ours[side] = {name for write in trail if write.by == "rest" for name in TEXTS_OF_STATES & write.fields.keys()}
+            theirs[side] = {name for write in trail if write.by != "rest" for name in TEXTS_OF_STATES & write.fields.keys()}
+        for side in Side:
+            echoes = sorted(ours[side] - theirs[side.other])
+            yield from (f"{cls} {number}: {name} on {side} is written by nobody on the other side" for name in echoes)
 
     def _corrections(self) -> Iterator[str]:
         """What was corrected stands on both sides, as long as both are where it belongs."""

@@ -18,6 +18,7 @@ from itopsync.reconcile import entries, form, gate, notes, plaintext, planner, r
 from itopsync.reconcile.images import AttachedImage, name_of, source_of
 from itopsync.reconcile.markers import picture_marker, prefix
 from itopsync.reconcile.rules import Rules
+from itopsync.simulator import Version
 from itopsync.store.records import SideState
 from tests.engine.pair import Versions
 from tests.sampling import some
@@ -26,6 +27,7 @@ from tests.torture.test_rogues import (
     seen,
     seen_of_a_correction,
     seen_of_a_long_story,
+    seen_of_a_solution_without_an_answer,
     seen_of_an_exchange,
     seen_of_an_oddity,
     seen_of_another_account,
@@ -169,6 +171,13 @@ def test_a_link_that_is_dropped_where_a_solution_is_plain_text_is_seen(versions:
     monkeypatch.setattr(plaintext._PlainText, "_tell_addresses", lambda text: text._addresses.clear())
     side = Side.EXTERNAL if versions[0] == "3.2" else Side.INTERNAL  # where a solution is HTML
     assert any("leads to" in violation for violation in seen("resolve_with_a_link", versions=versions, sides=[side]))
+
+
+@pytest.mark.parametrize("internal", ["3.1", "2.7"])
+def test_a_solution_that_comes_back_after_a_lost_answer_is_seen(internal: Version, monkeypatch: Patch) -> None:
+    monkeypatch.setattr(form, "_is_ours", lambda *_: False)
+    found = seen_of_a_solution_without_an_answer(Side.EXTERNAL, ("3.2", internal))
+    assert any("written by nobody" in violation for violation in found)
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -147,6 +147,25 @@ def test_another_account_makes_nothing_twice() -> None:
     assert seen_of_another_account() == []
 
 
+def seen_of_a_solution_without_an_answer(side: Side, versions: Versions) -> list[str]:
+    """The violations after *side* has resolved, and the answers to what carried that were lost."""
+    with closing(Desks(versions=versions)) as desks:
+        desks.people.open("UserRequest", 1, 0)
+        for lose in (lambda _: None, desks.lose_an_answer):  # it is assigned, and then resolved
+            desks.rig.sync()
+            desks.people.do("resolve_with_a_link", side, 0, 0)
+            lose(side.other)
+        desks.rig.sync()
+        desks.rest()
+        return desks.violations()
+
+
+@pytest.mark.parametrize("versions", [("3.2", "3.1"), ("3.1", "3.2"), ("3.2", "2.7")])
+@pytest.mark.parametrize("side", list(Side))
+def test_a_solution_that_went_without_an_answer_does_not_come_back(side: Side, versions: Versions) -> None:
+    assert seen_of_a_solution_without_an_answer(side, versions) == []
+
+
 def seen_of_a_correction(side: Side, choice: int, cls: str = "UserRequest") -> list[str]:
     """The violations after *side* corrected what had gone with a state while the other one closed the ticket."""
     with closing(Desks()) as desks:
