@@ -412,6 +412,17 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A value that is being written, or was when its answer got lost, as fingerprints."""
+
+    side: Side
+    source: str
+    """The other side's value."""
+    words: str
+    """The words of what is written."""
+
+
+@dataclass(frozen=True)
 class Base:
     """What both sides of a link last agreed on: fingerprints and states, never a text."""
 
@@ -438,6 +449,8 @@ class Base:
     heading: Heading | None = None
     """The states through which we are taking a side, recorded before the first stimulus is sent, so that our own writes are never
     taken for a person's change, whatever crashes in between."""
+    sent: Mapping[str, Sent] = field(default_factory=lambda: MappingProxyType({}))
+    """External attribute's name → what is being written, recorded before it is sent, for the same reason."""
     made_at: str = ""
     """The state in which the create left the copy, if not the initial one: internal's own rules set it, not a person. Empty once
     the states agree."""

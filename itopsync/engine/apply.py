@@ -24,6 +24,7 @@ from itopsync.engine.reused import take_copy
 from itopsync.engine.writing import Writing
 from itopsync.errors import ItopsyncError, RemoteError, SideUnavailable, Stopped
 from itopsync.model import STATE, Heading, ItemKey, ItemKind, Observation
+from itopsync.reconcile.agree import announced
 from itopsync.reconcile.identity import last_changed, mismatch
 from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.plan import Action, Create, Remove, Upload, Write
@@ -80,20 +81,22 @@ def _work_through(writing: Writing, job: Job) -> None:
 
 
 def _announce(pair: Pair, job: Job) -> bool:
-    """Take the copy from any other link that names it, and record in the store which states and files are about to be written.
+    """Take the copy from any other link that names it, and record in the store which states, values and files are to be written.
 
-    Otherwise our own state changes could be taken for a person's, and a copy could be left behind if its file is deleted during
+    Otherwise our own changes could be taken for a person's, and a copy could be left behind if its file is deleted during
     the upload.
     False: an operator has changed the link since it was loaded, or the other link that held its copy is being written.
     """
     heading, files = job.plan.link.base.heading, {action.pair for action in job.plan.actions if isinstance(action, Upload)}
-    has_news = _is_news(heading, job.heading) or not files <= job.files
+    link = announced(job.plan.link, job.plan.actions, job.cls)
+    has_news = _is_news(heading, job.heading) or not files <= job.files or link is not job.plan.link
     if job.begun and not has_news:
         return True
-    headed = job.plan.link if has_news else None
+    if link is not job.plan.link:
+        job.link, job.plan = link, replace(job.plan, link=link)
     if not take_copy(pair.store, job.plan.link, job.loaded, pair.clock()):
         return False
-    if not pair.store.links.begin_write(job.link.id, pair.clock(), saved=headed, loaded=job.as_loaded):
+    if not pair.store.links.begin_write(job.link.id, pair.clock(), saved=link if has_news else None, loaded=job.as_loaded):
         return False
     job.begun, job.heading, job.files = True, heading, job.files | files
     return True

@@ -18,13 +18,14 @@ from itopsync.model import (
     NoteRecord,
     Obstacle,
     Ref,
+    Sent,
     Side,
     Ticket,
 )
 from itopsync.reconcile.form import cut_key
 from itopsync.reconcile.markers import is_note
-from itopsync.reconcile.plan import Create, Item, Note, Remove, Upload, Write
-from itopsync.reconcile.richtext import lost_words, value_fingerprint
+from itopsync.reconcile.plan import Action, Create, Item, Note, Remove, Upload, Write
+from itopsync.reconcile.richtext import lost_words, value_fingerprint, words_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Kind
 from itopsync.reconcile.state import initial, made_at
 
@@ -46,6 +47,24 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
     return replace(link, internal=copy.ref, internal_number=copy.number, status=LinkStatus.LINKED, base=base)
 
 
+def announced(link: Link, actions: Iterable[Action], cls: ClassRules) -> Link:
+    """The link before *actions* are sent: what of their values is found later is ours, even if no answer tells."""
+    rules = cls.by_external
+    sent = {
+        name: Sent(action.side, source, _words(rules[name], action))
+        for action in actions
+        if isinstance(action, Write)
+        for name, source in action.agrees.items()
+    }
+    if sent.items() <= link.base.sent.items():
+        return link
+    return replace(link, base=replace(link.base, sent={**link.base.sent, **sent}))
+
+
+def _words(rule: FieldRule, action: Write) -> str:
+    return words_fingerprint(str(action.fields[rule.of(action.side)]), is_html=rule.is_html)
+
+
 def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: datetime) -> Link:
     """The link after *action*; *answer* shows the ticket as it is now."""
     rules, fields = cls.by_external, dict(link.base.fields)
@@ -58,7 +77,8 @@ def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: dat
     carried = [rules[name] for name in action.agrees]
     before = link.base.cut - {cut_key(action.side, rule) for rule in carried}
     cut = before | _cut(action, answer, carried)
-    return replace(link, base=replace(link.base, fields=fields, notes=notes, cut=cut))
+    sent = {name: sent for name, sent in link.base.sent.items() if name not in action.agrees}
+    return replace(link, base=replace(link.base, fields=fields, notes=notes, cut=cut, sent=sent))
 
 
 def _cut(action: Create | Write, answer: Ticket, rules: Iterable[FieldRule]) -> frozenset[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from html import escape
 
 from itopsync.model import Agreed, ItemKey, ItemKind, Link, Side
 from itopsync.reconcile.defaults import Chosen
@@ -13,7 +12,6 @@ from itopsync.reconcile.markers import overflow_marker
 from itopsync.reconcile.moments import why_not_carried
 from itopsync.reconcile.part import Part, Value
 from itopsync.reconcile.pictures import illustrate
-from itopsync.reconcile.plaintext import as_text
 from itopsync.reconcile.plan import Item, Kept, TextSource, Upload
 from itopsync.reconcile.richtext import (
     Carried,
@@ -22,11 +20,10 @@ from itopsync.reconcile.richtext import (
     fill,
     fingerprint,
     in_words,
-    is_lines,
     literal,
-    plain,
     shorten,
     value_fingerprint,
+    words_fingerprint,
 )
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation, addresses_of
@@ -50,7 +47,12 @@ def plan_form(situation: Situation) -> Part:
 
 def noting(agreed: Mapping[str, Agreed]) -> Callable[[Link], Link]:
     """A function that records values in a link's base as agreed."""
-    return lambda link: replace(link, base=replace(link.base, fields={**link.base.fields, **agreed}))
+
+    def noted(link: Link) -> Link:
+        sent = {name: sent for name, sent in link.base.sent.items() if name not in agreed}
+        return replace(link, base=replace(link.base, fields={**link.base.fields, **agreed}, sent=sent))
+
+    return noted
 
 
 def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], agreed: dict[str, Agreed]) -> None:
@@ -62,7 +64,9 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
         now = {
             side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
         }
-        base = link_base.fields.get(rule.external)
+        base = _agreed(situation, rule)
+        if base is not None and base != link_base.fields.get(rule.external):
+            agreed[rule.external] = base
         moved = _moved(base, now, way)
         if not moved and link_base.stands_apart(rule.external):
             continue
@@ -72,9 +76,6 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
             part.uploads += [value.whole] if value is not None and value.whole is not None else []
         if cut_key(target, rule) in link_base.cut and way.allows(target.other):
             part.uploads += _whole(situation, part, target, rule, source)
-        if moved == set(Side) and _is_ours(situation, rule):
-            agreed[rule.external] = Agreed(now[Side.EXTERNAL], now[Side.INTERNAL])
-            continue
         if not _goes(moved, target, way):
             _remark_kept(part, rule, moved, target, way)
             continue
@@ -90,23 +91,10 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
 
 def alike(situation: Situation, rule: FieldRule) -> bool:
     """Whether either value is what the other would be written as; in HTML, only words and pictures count."""
-    return any(_holds(situation, target, rule) for target in Side)
+    return any(_is_made_of_the_other(situation, target, rule) for target in Side)
 
 
-def _is_ours(situation: Situation, rule: FieldRule) -> bool:
-    """Whether one side's new value is the other's, as it is after a write that got no answer.
-
-    To carry it back would do harm: on its way it may have lost words at the gate, or its formatting.
-    """
-    came = Side.INTERNAL if rule.direction.allows(Side.INTERNAL) else Side.EXTERNAL
-    return _holds(situation, came, rule, links=True)
-
-
-def _holds(situation: Situation, target: Side, rule: FieldRule, *, links: bool = False) -> bool:
-    """Whether *target* has what the other side's value would be written as.
-
-    In HTML, words and pictures count, and the addresses of links if *links*; where *target* has a plain text, the words alone.
-    """
+def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule) -> bool:
     there = situation.ticket(target)
     source, present = (
         situation.ticket(target.other).fields.get(rule.of(target.other), ""),
@@ -118,10 +106,7 @@ def _holds(situation: Situation, target: Side, rule: FieldRule, *, links: bool =
     if not rule.is_html:
         return value.value == present
     shown = fill(value.value, addresses_of(situation.rules.of(target).public_url, there))
-    text = as_text(shown)
-    if is_lines(present) and not is_lines(shown) and plain(escape(text)) == plain(present):
-        return True
-    return fingerprint("", shown) == fingerprint("", present) and not (links and text != as_text(present))
+    return fingerprint("", shown) == fingerprint("", present)
 
 
 def field_key(rule: FieldRule) -> ItemKey:
@@ -200,13 +185,11 @@ def carried_with_state(
 
 def _stays(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
     """Whether *side* keeps its companion: it alone changed that since both agreed, or nobody did and they never agreed."""
-    base = situation.link.base.fields.get(rule.external)
+    base = _agreed(situation, rule)
     now = {each: situation.ticket(each).fields.get(rule.of(each), "") for each in Side}
     if base is None or (not now[side] and rule.of(side) in demanded):
         return False
     moved = {each for each in Side if base.of(each) != value_fingerprint(now[each], is_html=rule.is_html)}
-    if moved == set(Side) and _is_ours(situation, rule):
-        return True
     return moved == {side} or (not moved and situation.link.base.stands_apart(rule.external))
 
 
@@ -224,6 +207,19 @@ def mandatory_defaults(situation: Situation, target: Side, state: str, given: Ma
     demanded = situation.cls.state.of(target).mandatory.get(state, frozenset())
     lacking = [name for name in sorted(demanded) if name not in given and not present.get(name)]
     return situation.defaults(target, lacking) if lacking else Chosen({})
+
+
+def _agreed(situation: Situation, rule: FieldRule) -> Agreed | None:
+    """What both sides last agreed on. A write whose outcome is not known counts if what it sent stands there."""
+    base = situation.link.base
+    sent, known = base.sent.get(rule.external), base.fields.get(rule.external)
+    if sent is None:
+        return known
+    there = situation.ticket(sent.side).fields.get(rule.of(sent.side), "")
+    if words_fingerprint(there, is_html=rule.is_html) != sent.words:
+        return known
+    arrived = value_fingerprint(there, is_html=rule.is_html)
+    return sent.side.pick(Agreed(arrived, sent.source), Agreed(sent.source, arrived))
 
 
 def _moved(base: Agreed | None, now: Mapping[Side, str], way: Direction) -> set[Side]:

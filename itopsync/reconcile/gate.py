@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from urllib.parse import unquote
 
 from itopsync.model import File
 from itopsync.reconcile.addresses import find, find_in_name, is_invisible, trimmed
@@ -76,7 +77,8 @@ def guard_file(file: File, addresses: tuple[str, ...]) -> File:
 
 def name_words(name: str, addresses: tuple[str, ...]) -> str:
     """The *name* of a file or picture without the origin's addresses, also as programs write them that name files."""
-    name = words(name, addresses)
+    read = unquote(name)  # iTop writes a pasted picture's name so
+    name = name if words(read, addresses) == read else words(read, addresses)
     return "".join(_cut([name], [(*span, LINK) for span in find_in_name(name, addresses)]))
 
 

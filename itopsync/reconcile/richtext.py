@@ -20,6 +20,7 @@ from itopsync.reconcile.images import AttachedImage, PictureSource, identity, na
 from itopsync.reconcile.markers import MARK, digest, picture_marker, prefix
 from itopsync.reconcile.markup import BLOCKS, Open, Piece, Text, read
 from itopsync.reconcile.normalising import normalise
+from itopsync.reconcile.plaintext import as_text
 from itopsync.reconcile.whitelist import PICTURE_SCHEME, write
 
 _PICTURE = "\N{OBJECT REPLACEMENT CHARACTER}"
@@ -79,11 +80,6 @@ def fingerprint(author_id: str, fragment: str) -> str:
     return digest(author_id, _said(fragment, lambda attributes: _PICTURE + identity(attributes)))
 
 
-def is_lines(fragment: str) -> bool:
-    """Whether a fragment of HTML is nothing but lines of text, as a server's plain text is shown."""
-    return _LINES.fullmatch(fragment) is not None
-
-
 def value_fingerprint(value: str, *, is_html: bool = False) -> str:
     """The fingerprint of an attribute's value; the pictures that it shows count, but not the addresses that iTop gives them.
 
@@ -93,6 +89,11 @@ def value_fingerprint(value: str, *, is_html: bool = False) -> str:
     if lines is not None:
         return digest(re.sub(r"\r\n?", "\n", html.unescape(_LINE_BREAK.sub("\n", lines[1]))))
     return digest(with_identities(value) if "<" in value else value)
+
+
+def words_fingerprint(value: str, *, is_html: bool) -> str:
+    """The fingerprint of an attribute's words, which every server keeps: in a plain text, where it has no HTML there."""
+    return digest(" ".join(normalise("NFC", as_text(value) if is_html else value).split()))
 
 
 def marked(markers: Sequence[str], fragment: str) -> str:

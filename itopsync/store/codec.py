@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from itopsync.model import Agreed, Base, End, Heading, ItemKey, NoteRecord, Obstacle, Side
+from itopsync.model import Agreed, Base, End, Heading, ItemKey, NoteRecord, Obstacle, Sent, Side
 
 
 def base_to_json(base: Base) -> str:
@@ -32,6 +32,7 @@ def base_to_json(base: Base) -> str:
             **({"apart": apart} if apart else {}),
             **({"with_history": True} if base.with_history else {}),
             **({"heading": [base.heading.side, list(base.heading.states)]} if base.heading else {}),
+            **({"sent": {name: [sent.side, sent.source, sent.words] for name, sent in base.sent.items()}} if base.sent else {}),
             **({"made_at": base.made_at} if base.made_at else {}),
             **({"joined_logs": sorted(base.joined_logs)} if base.joined_logs is not None else {}),
             **({"ended": base.ended} if base.ended else {}),
@@ -57,6 +58,7 @@ def base_from_json(text: str) -> Base:
         apart=MappingProxyType({name: Agreed(*pair) for name, pair in read.get("apart", {}).items()}),
         with_history=read.get("with_history", False),
         heading=Heading(Side(read["heading"][0]), tuple(read["heading"][1])) if "heading" in read else None,
+        sent=MappingProxyType({name: Sent(Side(side), *prints) for name, (side, *prints) in read.get("sent", {}).items()}),
         made_at=read.get("made_at", ""),
         joined_logs=frozenset(read["joined_logs"]) if "joined_logs" in read else None,
         ended=End(read["ended"]) if "ended" in read else None,

@@ -6,7 +6,7 @@ import pytest
 
 from itopsync.model import Side
 from itopsync.simulator.faults import FaultKind
-from tests.engine.pair import on_pairs_of
+from tests.engine.pair import Versions, on_pairs_of
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
 
 FORMS = {
@@ -19,35 +19,52 @@ FORMS = {
 }
 
 
-def _resolve(rig: Rig, side: Side, number: int, told: str) -> str:
-    """Resolve the ticket there; what stands there as its solution."""
+PAIRS: tuple[Versions, ...] = (("3.2", "3.1"), ("3.1", "3.2"), ("3.3", "2.7"), ("3.2", "3.2"))
+
+
+def _resolve(rig: Rig, side: Side, number: int, told: str, *, at_once: bool = False) -> str:
+    """Resolve the ticket there, *at_once* or once both sides know that it is assigned; what stands there as its solution."""
     agent = rig.agent(side)
     picture = agent.paste_image("UserRequest", number, "plan.png", "image/png", PICTURE)
     agent.stimulus("UserRequest", number, "ev_assign", **TEAM)
-    rig.settle()
-    agent.stimulus(
-        "UserRequest", number, "ev_resolve", **{**RESOLVED, "solution": told.format(picture=picture, url=rig.simulator(side).url)}
-    )
+    if not at_once:
+        rig.settle()
+    solution = told.format(picture=picture, url=rig.simulator(side).url)
+    agent.stimulus("UserRequest", number, "ev_resolve", **{**RESOLVED, "solution": solution})
     return str(rig.simulator(side).ticket("UserRequest", number)["solution"])
+
+
+def _break_at_the_move(rig: Rig, side: Side, broken: str, verb: str = "core/apply_stimulus", skipped: int = 0) -> None:
+    """A cycle whose write to *side* with the solution is carried out, and nobody learns of it."""
+    if broken == "no answer":
+        rig.simulator(side).faults.add(FaultKind.LOST_AFTER, verbs=[verb], accounts=["sync"], times=1, after=skipped)
+        rig.sync()
+        return
+    left = skipped
+
+    def killed(where: str) -> None:
+        nonlocal left
+        if where.startswith(f"after:{verb}"):
+            if not left:
+                raise Crash
+            left -= 1
+
+    rig.probe = killed
+    with pytest.raises(Crash):
+        rig.sync()
+    rig.restart()
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("broken", ["no answer", "killed"])
-@on_pairs_of((("3.2", "3.1"), ("3.1", "3.2"), ("3.3", "2.7"), ("3.2", "3.2")))
+@on_pairs_of(PAIRS)
 def test_one_that_went_without_an_answer_does_not_come_back(rig: Rig, broken: str, form: str) -> None:
     side = Side.EXTERNAL if rig.external.version != "3.1" else Side.INTERNAL
+    there = rig.simulator(side.other)
     number = rig.customer.create("UserRequest", title="Printer")
     rig.settle()
     told = _resolve(rig, side, number if side is Side.EXTERNAL else rig.copy_of(number), FORMS[form])
-    there = rig.simulator(side.other)
-    if broken == "no answer":
-        there.faults.add(FaultKind.LOST_AFTER, verbs=["core/apply_stimulus"], accounts=["sync"], times=1)
-        rig.sync()
-    else:
-        rig.probe = _killed_after_the_move
-        with pytest.raises(Crash):
-            rig.sync()
-        rig.restart()
+    _break_at_the_move(rig, side.other, broken)
     rig.settle()
 
     numbers = {Side.EXTERNAL: number, Side.INTERNAL: rig.copy_of(number)}
@@ -58,6 +75,29 @@ def test_one_that_went_without_an_answer_does_not_come_back(rig: Rig, broken: st
     assert there.ticket("UserRequest", numbers[side.other])["solution"] in ("Mended again", "<p>Mended <i>again</i></p>")
 
 
-def _killed_after_the_move(where: str) -> None:
-    if where.startswith("after:core/apply_stimulus"):
-        raise Crash
+@pytest.mark.parametrize("broken", ["no answer", "killed"])
+@on_pairs_of(PAIRS)
+def test_one_of_a_ticket_that_was_resolved_before_it_had_a_copy_does_not_come_back_either(rig: Rig, broken: str) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    told = _resolve(rig, Side.EXTERNAL, number, FORMS["a list"] + FORMS["an address"], at_once=True)
+    _break_at_the_move(rig, Side.INTERNAL, broken, skipped=1)
+    rig.settle()
+    assert rig.external.ticket("UserRequest", number)["solution"] == told
+    assert rig.internal.ticket("UserRequest", rig.copy_of(number))["status"] == "resolved"
+
+
+@pytest.mark.parametrize("verb", ["core/apply_stimulus", "core/update"])
+@pytest.mark.parametrize("broken", ["no answer", "killed"])
+@on_pairs_of(PAIRS)
+def test_what_external_corrects_before_we_look_again_is_not_overwritten(rig: Rig, broken: str, verb: str) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.settle()
+    _resolve(rig, Side.EXTERNAL, number, FORMS["bold"])
+    if verb == "core/update":
+        rig.settle()
+        rig.customer.update("UserRequest", number, solution="<p>Better</p>")
+    _break_at_the_move(rig, Side.INTERNAL, broken, verb)
+    rig.customer.update("UserRequest", number, solution="Best")
+    rig.settle()
+    assert rig.external.ticket("UserRequest", number)["solution"] in ("Best", "<p>Best</p>")
+    assert rig.internal.ticket("UserRequest", rig.copy_of(number))["solution"] in ("Best", "<p>Best</p>")

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from itopsync.model import Agreed, ItemKey, Link, Observation, Obstacle, Side
+from itopsync.reconcile.agree import announced
 from itopsync.reconcile.by_hand import joined
-from itopsync.reconcile.plan import TextSource
+from itopsync.reconcile.plan import TextSource, Write
 from itopsync.reconcile.richtext import value_fingerprint
 from tests.reconcile.making import (
     EXTERNAL,
@@ -59,14 +60,16 @@ def test_the_same_change_on_both_sides_is_agreed_without_a_call() -> None:
     assert planned.link.base.fields["title"].external == value_fingerprint("Scanner")
 
 
-def test_what_went_back_without_an_answer_is_agreed_though_the_direction_was_closed_since() -> None:
-    """It stands in external as the gate let it out, and is nobody's edit there."""
+def test_what_arrived_without_an_answer_is_nobodys_edit_though_the_direction_was_closed_since() -> None:
+    """It stands in external as the gate let it out."""
     told, left = "Rack 7 https://desk.example.com/itop/7", "Rack 7 [link]"
-    there = ticket(EXTERNAL, title=left, description=f"<p>{left}</p>")
-    planned = plan(agreed(), both(there, ticket(INTERNAL, title=told, description=f"<p>{told}</p>")))
+    went = Write(EXTERNAL, {"title": left}, (), (), {"title": value_fingerprint(told)})
+    link = announced(agreed(), [went], default_rules().for_external("UserRequest"))
+    planned = plan(link, both(ticket(EXTERNAL, title=left), ticket(INTERNAL, title=told)))
 
     assert planned.actions == ()
     assert planned.link.base.fields["title"].internal == value_fingerprint(told)
+    assert planned.link.base.sent == {}
 
 
 def test_a_field_that_goes_both_ways_goes_back_and_internal_wins() -> None:

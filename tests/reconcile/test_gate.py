@@ -141,6 +141,11 @@ def test_so_it_is_in_a_pictures_name(picture: str, pictures: bool) -> None:
     assert "desk" not in said.html
 
 
+def test_a_mention_in_a_pictures_name_becomes_its_label_though_it_is_written_for_an_address() -> None:
+    said = carry('<p><img src="/gone.png" alt="%5B%5BUserRequest:77%7CR-000077%5D%5D 50%25 [[Person:Carla]].png"></p>', ORIGIN)
+    assert said.html == "<p>[picture: R-000077 50% Carla.png]</p>"
+
+
 @pytest.mark.parametrize(
     ("server", "name"),
     [

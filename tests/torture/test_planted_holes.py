@@ -175,7 +175,7 @@ def test_a_link_that_is_dropped_where_a_solution_is_plain_text_is_seen(versions:
 
 @pytest.mark.parametrize("internal", ["3.1", "2.7"])
 def test_a_solution_that_comes_back_after_a_lost_answer_is_seen(internal: Version, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(form, "_is_ours", lambda *_: False)
+    monkeypatch.setattr(apply, "announced", lambda link, *_: link)
     found = seen_of_a_solution_without_an_answer(Side.EXTERNAL, ("3.2", internal))
     assert any("written by nobody" in violation for violation in found)
 
