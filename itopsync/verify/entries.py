@@ -17,6 +17,7 @@ from itopsync.verify.findings import Findings
 from itopsync.verify.words import Text, text_of, without_pictures
 
 _ANY_PAIR = "itopsync-"
+_TAG = re.compile(r"<[^<>]+>")
 _KIND = re.compile(rf"{_ANY_PAIR}[a-z0-9]+-([a-z])-[\w.]")
 """The kind of a marker of any pair."""
 
@@ -89,8 +90,13 @@ class Logs:
 
 
 def markers_in(html: str, pair: str) -> tuple[str, ...]:
-    """The markers of *pair* anywhere in *html*, without their common prefix: ``n-17.0123456789abcdef``."""
-    return tuple(re.findall(rf"{_ANY_PAIR}{re.escape(pair)}-([a-z]-[\w.]+)", html))
+    """The markers of *pair* in tags anywhere in *html*, without their common prefix: ``n-17.0123456789abcdef``."""
+    return tuple(re.findall(rf"{_ANY_PAIR}{re.escape(pair)}-([a-z]-[\w.]+)", _tags(html)))
+
+
+def _tags(html: str) -> str:
+    """The tags in *html*; in words, a person may write of a marker."""
+    return "".join(_TAG.findall(html)) if _ANY_PAIR in html else ""
 
 
 def lines_of(ticket: Ticket, log: str, link: Link, rules: Rules) -> list[Line]:
@@ -115,7 +121,7 @@ def _writer(entry: Entry, markers: Sequence[str], link: Link, ours: frozenset[st
     is_ours = entry.author_id in ours if ours else bool(markers) and seen.isdisjoint(markers)
     if not is_ours:
         return Writer.UNSURE if markers else Writer.PERSON
-    kinds = {marker[0] for marker in markers} or set(_KIND.findall(entry.html))
+    kinds = {marker[0] for marker in markers} or set(_KIND.findall(_tags(entry.html)))
     if not kinds:
         return Writer.BARE
     if "n" not in kinds or "h" in kinds:  # of a link: it names what stays where it is

@@ -101,7 +101,7 @@ def _same_words(rule: FieldRule, texts: Shown) -> bool:
     origin, target = texts.origin, texts.target
     if origin.is_said_by(target.words) or origin.is_said_by(as_marked_up(target.words, origin)):
         return True
-    if as_marked_up(origin.words, target) == target.words:
+    if target.is_said_by(as_marked_up(origin.words, target)):
         return True
     return rule.direction is Direction.BOTH and target.is_said_by(origin.words)
 

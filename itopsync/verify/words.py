@@ -303,7 +303,8 @@ class _Reader(Parser):
 
     def _beginning(self, at: int) -> str:
         """The beginning of the item whose first piece is at *at*."""
-        return folded("".join(self._pieces[at : at + _WITHIN])[:_WITHIN])[:_BEGINNING]
+        begins, _, _ = "".join(self._pieces[at : at + _WITHIN])[:_WITHIN].partition(PICTURE)
+        return folded(begins)[:_BEGINNING]
 
 
 def _number(text: str, otherwise: int) -> int:

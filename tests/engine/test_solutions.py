@@ -8,6 +8,7 @@ from itopsync.model import Side
 from itopsync.simulator.faults import FaultKind
 from tests.engine.pair import Versions, on_pairs_of
 from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
+from tests.engine.verifying import compared
 
 FORMS = {
     "bold": "<p>a &amp; b <b>bold</b></p><p>line 2 &lt;c&gt;</p>",
@@ -53,6 +54,26 @@ def _break_at_the_move(rig: Rig, side: Side, broken: str, verb: str = "core/appl
     with pytest.raises(Crash):
         rig.sync()
     rig.restart()
+
+
+MIXED = {
+    "a list, then a picture": "<ul><li>Stop</li><li>Start</li></ul><p>{picture}</p>",
+    "a picture, then a list": "<p>{picture}</p><ul><li>Stop</li><li>Start</li></ul>",
+    "a picture in a list": "<ol><li>Stop {picture}</li><li>Start</li></ol>",
+    "a link and a picture": '<p><a href="https://vendor.example/fix">here</a> {picture}</p>',
+    "a table": "<table><tr><td>a</td><td>{picture}</td></tr></table><p>end</p>",
+}
+
+
+@pytest.mark.parametrize("form", [*FORMS, *MIXED])
+@on_pairs_of(PAIRS)
+def test_verify_knows_it_in_either_form(rig: Rig, form: str) -> None:
+    side = Side.EXTERNAL if rig.external.version != "3.1" else Side.INTERNAL
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.settle()
+    _resolve(rig, side, number if side is Side.EXTERNAL else rig.copy_of(number), (FORMS | MIXED)[form])
+    rig.settle()
+    assert compared(rig) == []
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -215,6 +215,15 @@ def test_an_entry_of_ours_that_lost_its_mark_is_told(linked: Rig) -> None:
     assert compared(linked) == [f"{LINK}: internal: entry 3 of private_log is by our account, but has no marker of ours"]
 
 
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("kind", "ntuwhvap")
+def test_a_note_that_writes_of_a_marker_is_a_note(linked: Rig, side: Side, kind: str) -> None:
+    number = 1 if side is Side.EXTERNAL else linked.copy_of(1)
+    linked.agent(side).note(REQUEST, number, f"<p>What is itopsync-demo-{kind}-{REQUEST}.1 for?</p>")
+    linked.settle(2)
+    assert compared(linked) == []
+
+
 def test_two_notes_of_the_same_words_need_two_mirrors(linked: Rig) -> None:
     linked.customer.note(REQUEST, 1, "<p>It smokes.</p>")
     assert compared(linked) == [f"{LINK}: external: entry 2 of private_log has no mirror on internal"]
