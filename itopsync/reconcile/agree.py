@@ -27,6 +27,7 @@ from itopsync.reconcile.markers import is_note
 from itopsync.reconcile.plan import Action, Create, Item, Note, Remove, Upload, Write
 from itopsync.reconcile.richtext import lost_words, value_fingerprint, words_fingerprint
 from itopsync.reconcile.rules import ClassRules, FieldRule, Kind
+from itopsync.reconcile.situation import Situation
 from itopsync.reconcile.state import initial, made_at
 
 
@@ -59,6 +60,19 @@ def announced(link: Link, actions: Iterable[Action], cls: ClassRules) -> Link:
     if sent.items() <= link.base.sent.items():
         return link
     return replace(link, base=replace(link.base, sent={**link.base.sent, **sent}))
+
+
+def arrived(situation: Situation) -> Link:
+    """The link with what is there of the values that were being written; the rest never arrived, for nothing lands any more."""
+    link, rules = situation.link, situation.cls.by_external
+    fields = dict(link.base.fields)
+    for name, sent in link.base.sent.items():
+        rule = rules.get(name)
+        there = situation.ticket(sent.side).fields.get(rule.of(sent.side), "") if rule is not None else ""
+        if rule is not None and words_fingerprint(there, is_html=rule.is_html) == sent.words:
+            result = value_fingerprint(there, is_html=rule.is_html)
+            fields[name] = sent.side.pick(Agreed(result, sent.source), Agreed(sent.source, result))
+    return replace(link, base=replace(link.base, fields=fields, sent={})) if link.base.sent else link
 
 
 def _words(rule: FieldRule, action: Write) -> str:

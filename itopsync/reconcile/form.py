@@ -23,7 +23,6 @@ from itopsync.reconcile.richtext import (
     literal,
     shorten,
     value_fingerprint,
-    words_fingerprint,
 )
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation, addresses_of
@@ -47,12 +46,7 @@ def plan_form(situation: Situation) -> Part:
 
 def noting(agreed: Mapping[str, Agreed]) -> Callable[[Link], Link]:
     """A function that records values in a link's base as agreed."""
-
-    def noted(link: Link) -> Link:
-        sent = {name: sent for name, sent in link.base.sent.items() if name not in agreed}
-        return replace(link, base=replace(link.base, fields={**link.base.fields, **agreed}, sent=sent))
-
-    return noted
+    return lambda link: replace(link, base=replace(link.base, fields={**link.base.fields, **agreed}))
 
 
 def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], agreed: dict[str, Agreed]) -> None:
@@ -64,9 +58,7 @@ def plan_values(situation: Situation, part: Part, target: Side, rules: Sequence[
         now = {
             side: value_fingerprint(value, is_html=rule.is_html) for side, value in ((target.other, source), (target, present))
         }
-        base = _agreed(situation, rule)
-        if base is not None and base != link_base.fields.get(rule.external):
-            agreed[rule.external] = base
+        base = link_base.fields.get(rule.external)
         moved = _moved(base, now, way)
         if not moved and link_base.stands_apart(rule.external):
             continue
@@ -185,7 +177,7 @@ def carried_with_state(
 
 def _stays(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
     """Whether *side* keeps its companion: it alone changed that since both agreed, or nobody did and they never agreed."""
-    base = _agreed(situation, rule)
+    base = situation.link.base.fields.get(rule.external)
     now = {each: situation.ticket(each).fields.get(rule.of(each), "") for each in Side}
     if base is None or (not now[side] and rule.of(side) in demanded):
         return False
@@ -207,19 +199,6 @@ def mandatory_defaults(situation: Situation, target: Side, state: str, given: Ma
     demanded = situation.cls.state.of(target).mandatory.get(state, frozenset())
     lacking = [name for name in sorted(demanded) if name not in given and not present.get(name)]
     return situation.defaults(target, lacking) if lacking else Chosen({})
-
-
-def _agreed(situation: Situation, rule: FieldRule) -> Agreed | None:
-    """What both sides last agreed on. A write whose outcome is not known counts if what it sent stands there."""
-    base = situation.link.base
-    sent, known = base.sent.get(rule.external), base.fields.get(rule.external)
-    if sent is None:
-        return known
-    there = situation.ticket(sent.side).fields.get(rule.of(sent.side), "")
-    if words_fingerprint(there, is_html=rule.is_html) != sent.words:
-        return known
-    arrived = value_fingerprint(there, is_html=rule.is_html)
-    return sent.side.pick(Agreed(arrived, sent.source), Agreed(sent.source, arrived))
 
 
 def _moved(base: Agreed | None, now: Mapping[Side, str], way: Direction) -> set[Side]:

@@ -79,6 +79,7 @@ def _plan_linked(situation: Situation, *, singly: bool) -> Plan:
         return marking
     situation = replace(situation, link=as_before(situation))
     situation = replace(situation, link=as_made(situation))
+    situation = replace(situation, link=agree.arrived(situation))
     whole = fold(part(situation) for part in PARTS)
     told = _send_gathered(whole)
     put = one_by_one if singly else together

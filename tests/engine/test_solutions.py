@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from itopsync.model import Side
@@ -122,3 +124,23 @@ def test_what_external_corrects_before_we_look_again_is_not_overwritten(rig: Rig
     rig.settle()
     assert rig.external.ticket("UserRequest", number)["solution"] in ("Best", "<p>Best</p>")
     assert rig.internal.ticket("UserRequest", rig.copy_of(number))["solution"] in ("Best", "<p>Best</p>")
+
+
+@pytest.mark.parametrize("kind", [FaultKind.LOST_BEFORE, FaultKind.HTML_500, FaultKind.REFUSED_AFTER, FaultKind.MAINTENANCE])
+def test_what_never_arrived_and_was_taken_back_is_not_held_against_who_writes_the_same_later(
+    tmp_path: Path, kind: FaultKind
+) -> None:
+    more = '[classes.UserRequest.rules]\nform = { title = "both" }\n'
+    rig = Rig(tmp_path, more=more)
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.settle()
+    rig.internal.faults.add(kind, verbs=["core/update"], accounts=["sync"], times=1)
+    rig.customer.update("UserRequest", number, title="Scanner")
+    rig.sync()
+    rig.customer.update("UserRequest", number, title="Printer")
+    rig.settle()
+    rig.operator.update("UserRequest", rig.copy_of(number), title="Scanner")
+    rig.settle()
+    for side, there in ((Side.EXTERNAL, number), (Side.INTERNAL, rig.copy_of(number))):
+        assert rig.simulator(side).ticket("UserRequest", there)["title"] == "Scanner"
+    rig.stop()

@@ -83,7 +83,7 @@ class Rogues(People):
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
         *("plan_oddly", "copy_back", "quote_in_public", "forge_a_marker", "lend_what_is_kept", "resolve_with_a_link"),
-        *("wrap_a_mail", "name_a_picture"),
+        *("wrap_a_mail", "name_a_picture", "correct_at_once"),
     )
 
     # what may not leave
@@ -285,6 +285,23 @@ class Rogues(People):
             self.count += 1
             link = f'<a href="https://vendor.example/fix?id={self.count}&amp;x=1">here</a>'
             self._advance(found, {"solution": f"<p>Look {link}.</p><ol><li>Stop</li><li>Start</li></ol>"}, side)
+
+    def correct_at_once(self, _side: Side, place: int, _choice: int) -> None:
+        """Correct external's solution, perhaps before anybody knows what became of the first one; internal has said nothing."""
+        resolved = [ticket for ticket in self.ledger.tickets if self._is_solved_by_external(ticket)]
+        if resolved:
+            ticket, value = resolved[place % len(resolved)], self._word("Corrected")
+            with self._saving(Side.EXTERNAL, ticket):
+                self.pair.customer.update(*ticket, solution=f"<p>{value}</p>")
+            self.ledger.corrected[*ticket, "solution"] = value
+
+    def _is_solved_by_external(self, ticket: Place) -> bool:
+        row = self.pair.external.store.get(*ticket)
+        if ticket in self.ledger.gone or row is None or row["status"] != "resolved" or "solution" not in row:
+            return False
+        number = self._copy(ticket)
+        written = self.pair.internal.audit.select(class_name=ticket[0], id=number, done=True) if number is not None else ()
+        return not any("solution" in write.fields for write in written if write.by != "rest")
 
     def plan_oddly(self, side: Side, place: int, choice: int) -> None:
         """Enter a date that may be none, where a change is planned; a later one mends it."""

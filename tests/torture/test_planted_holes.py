@@ -173,11 +173,19 @@ def test_a_link_that_is_dropped_where_a_solution_is_plain_text_is_seen(versions:
     assert any("leads to" in violation for violation in seen("resolve_with_a_link", versions=versions, sides=[side]))
 
 
-@pytest.mark.parametrize("internal", ["3.1", "2.7"])
-def test_a_solution_that_comes_back_after_a_lost_answer_is_seen(internal: Version, monkeypatch: Patch) -> None:
+@pytest.mark.parametrize(
+    ("deed", "told", "internal"),
+    [
+        *(("note", "written by nobody", internal) for internal in ("3.1", "2.7")),
+        *(("correct_at_once", "is not on", internal) for internal in ("3.1", "3.2")),
+    ],
+)
+def test_a_solution_that_comes_back_after_a_lost_answer_is_seen(
+    deed: str, told: str, internal: Version, monkeypatch: Patch
+) -> None:
     monkeypatch.setattr(apply, "announced", lambda link, *_: link)
-    found = seen_of_a_solution_without_an_answer(Side.EXTERNAL, ("3.2", internal))
-    assert any("written by nobody" in violation for violation in found)
+    found = seen_of_a_solution_without_an_answer(Side.EXTERNAL, ("3.2", internal), deed)
+    assert any(told in violation for violation in found)
 
 
 @pytest.mark.parametrize("side", list(Side))

@@ -147,8 +147,8 @@ def test_another_account_makes_nothing_twice() -> None:
     assert seen_of_another_account() == []
 
 
-def seen_of_a_solution_without_an_answer(side: Side, versions: Versions) -> list[str]:
-    """The violations after *side* has resolved, and the answers to what carried that were lost."""
+def seen_of_a_solution_without_an_answer(side: Side, versions: Versions, deed: str = "note") -> list[str]:
+    """The violations after *side* has resolved, the answers to what carried that were lost, and people did a *deed*."""
     with closing(Desks(versions=versions)) as desks:
         desks.people.open("UserRequest", 1, 0)
         for lose in (lambda _: None, desks.lose_an_answer):  # it is assigned, and then resolved
@@ -156,14 +156,16 @@ def seen_of_a_solution_without_an_answer(side: Side, versions: Versions) -> list
             desks.people.do("resolve_with_a_link", side, 0, 0)
             lose(side.other)
         desks.rig.sync()
+        desks.people.do(deed, side, 0, 0)
         desks.rest()
         return desks.violations()
 
 
 @pytest.mark.parametrize("versions", [("3.2", "3.1"), ("3.1", "3.2"), ("3.2", "2.7")])
 @pytest.mark.parametrize("side", list(Side))
-def test_a_solution_that_went_without_an_answer_does_not_come_back(side: Side, versions: Versions) -> None:
-    assert seen_of_a_solution_without_an_answer(side, versions) == []
+@pytest.mark.parametrize("deed", ["note", "correct_at_once"])
+def test_a_solution_that_went_without_an_answer_does_not_come_back(deed: str, side: Side, versions: Versions) -> None:
+    assert seen_of_a_solution_without_an_answer(side, versions, deed) == []
 
 
 def seen_of_a_correction(side: Side, choice: int, cls: str = "UserRequest") -> list[str]:
