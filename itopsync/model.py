@@ -122,8 +122,7 @@ class Attachment:
     item_id: int
     """The id of the ticket; 0 while it is a draft."""
     born: str = ""
-    """When it was created, by the server's own clock, as digits: ``20261124100824``; without seconds if the server shows none,
-    and empty if it does not say."""
+    """When it was created, by the server's own clock: ``20261124100824``, or without seconds; empty if it does not say."""
 
 
 @dataclass(frozen=True)
@@ -413,13 +412,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Sent:
-    """A value that is being written, or was when its answer got lost, as fingerprints."""
+    """A value on its way to *side*: the fingerprint of the other side's value, and that of the words that are written."""
 
     side: Side
     source: str
-    """The other side's value."""
     words: str
-    """The words of what is written."""
 
 
 @dataclass(frozen=True)
@@ -433,15 +430,12 @@ class Base:
     notes: Mapping[str, NoteRecord] = field(default_factory=lambda: MappingProxyType({}))
     """Marker → what is known of the entry."""
     last_change: str = ""
-    """The external ticket's last change as of the last look, by its server's clock, as ISO 8601 in UTC. A ticket that began later
-    is another one, or the same one with a corrected date."""
+    """The external ticket's last change as of the last look, by its server's clock, as ISO 8601 in UTC."""
     changed: Agreed | None = None
-    """Each ticket's last change as of the last look at both, with the timezone in which it was read, as
-    ``2026-11-24T08:00:07+00:00 Asia/Jakarta``: a ticket that shows an earlier time was restored. None if either was unknown or
-    in the future."""
+    """Each ticket's last change as of the last look at both, as ``2026-11-24T08:00:07+00:00 Asia/Jakarta``, with the timezone in
+    which it was read: one that shows an earlier time was restored. None if either was unknown or in the future."""
     began: str = ""
-    """When the copy began, by its server's clock, as of the last look, as ISO 8601 in UTC. Of everything that distinguishes the
-    copy from another ticket with its id, people edit this least."""
+    """When the copy began, by its server's clock, as of the last look, as ISO 8601 in UTC: what people edit least of it."""
     cut: frozenset[str] = frozenset()
     """Attributes from which a server dropped words, as ``internal:description``; the whole text is sent as a file, once."""
     unmarked_files: Mapping[str, tuple[Side, int]] = field(default_factory=lambda: MappingProxyType({}))
@@ -461,8 +455,7 @@ class Base:
     """For two tickets that were linked by hand: whether the entries and files that only one of them had are carried, too."""
     joined_logs: frozenset[str] | None = None
     """For two tickets that were linked by hand: the logs whose entries from before are known, as ``external:internal``, or as one
-    name if both are the same. The entries of a log that is paired later stay where they are, too. ``None``: itopsync made the
-    copy, and everything is carried."""
+    name if both are the same; those of a log that is paired later stay, too. ``None``: itopsync made the copy."""
     ended: End | None = None
     """Why the link ended; ``None`` if it has not, or if it ended before reasons were recorded."""
 
@@ -470,11 +463,6 @@ class Base:
         """Whether what :attr:`apart` names so has not been agreed on since."""
         agreed = self.state if name == ItemKind.STATE else self.fields.get(name)
         return agreed is not None and self.apart.get(name) == agreed
-
-    def last_look(self, side: Side) -> tuple[str, str]:
-        """When a side's ticket last changed, as of the last look, and the timezone in which that was read; empty if unknown."""
-        changed, _, zone = self.changed.of(side).partition(" ") if self.changed is not None else ("", "", "")
-        return changed, zone
 
 
 UNSAVED = 0

@@ -64,8 +64,9 @@ def refuse_other_name(store: str, known: str | None, rules: Rules) -> None:
     """
     if known is not None and known != rules.pair:
         raise StoreError(
-            f"{store}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put '{known}' back: "
-            "under another name, with a new store, every ticket would be copied once more."
+            f"{store}: this store is of pair '{known}', and the configuration's pair is '{rules.pair}'. Put '{known}' back, "
+            "or, if this is another pair's store, the right one into store.url: under another name, with a new store, every "
+            "ticket would be copied once more."
         )
 
 

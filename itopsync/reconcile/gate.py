@@ -31,8 +31,8 @@ _FIGURES = frozenset({"figure", "figcaption"})
 _MENTIONS = frozenset({"hidden", "data-object-class", "data-object-id"})
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]{1,127}/[\w!#$&^.+-]{1,127}", re.ASCII)
 """RFC 6838."""
-_SEPARATOR = re.compile(r"={5,} *\d{4}-\d\d-\d\d \d\d:\d\d:\d\d *: ")
-"""The line that iTop puts before each entry where it shows a log as text."""
+_SEPARATOR = re.compile(r"={5,}[^=\n]{8,80} : ")
+"""The line that iTop puts before each entry where it shows a log as text; its date is written as each server is configured."""
 _BREAKS = BLOCKS | {"br", "img"}
 _LINE, _SOURCE_LINE = "\n", "\r"
 """The end of a visible line; and of a source line, which is, or may be, shown as a space."""

@@ -257,7 +257,7 @@ def _is_another(
 
 def _last_seen(link: Link, side: Side, rules: Rules) -> datetime | None:
     """When a side's ticket last changed, as of the last look, by the timezone that ``sync.toml`` has now; None if unknown."""
-    changed, zone = link.base.last_look(side)
+    changed, zone = last_look(link.base, side)
     at, now = likely(link.base.last_change if side is Side.EXTERNAL else changed), rules.of(side).timezone
     if at is None or zone in ("", now.key):
         return at
@@ -306,7 +306,7 @@ def _is_known(person: PersonEntry, link: Link, side: Side, rules: Rules) -> bool
     if record is None:
         return False
     if record.born and person.born:
-        _, zone = link.base.last_look(side)
+        _, zone = last_look(link.base, side)
         shift = datetime.fromisoformat(person.born) - datetime.fromisoformat(record.born)
         return not shift or (zone not in ("", rules.of(side).timezone.key) and _is_by_timezone(shift))
     until = _last_seen(link, side, rules)
@@ -376,3 +376,9 @@ def _files_of_copy(situation: Situation) -> Iterator[bool]:
 def _bears(ticket: Ticket, logs: Sequence[str], pair: str, marker: str) -> bool:
     """Whether an entry bears *marker* at its head, whoever wrote it: we may have used another account then."""
     return any(marker in head_markers(entry.html, pair) for entry in entries_in(ticket, logs))
+
+
+def last_look(base: Base, side: Side) -> tuple[str, str]:
+    """When a side's ticket last changed, as of the last look, and the timezone in which that was read; empty if unknown."""
+    changed, _, zone = base.changed.of(side).partition(" ") if base.changed is not None else ("", "", "")
+    return changed, zone

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from itopsync.model import VERSION_TIME, Agreed, Base, FilePair, FileStatus, ItemKey, ItemKind, Link, Side, Ticket
+from itopsync.reconcile.identity import last_look
 from itopsync.reconcile.markers import born_together
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.plan import Item, Kept, Plan, Remark
@@ -148,14 +149,14 @@ def _went_back(situation: Situation, side: Side) -> bool:
     If the timezone in ``sync.toml`` was corrected, all times have shifted and do not count.
     """
     base, zone = situation.link.base, situation.rules.of(side).timezone
-    _, read_in = base.last_look(side)
+    _, read_in = last_look(base, side)
     return read_in == zone.key and _is_earlier(situation, side) is True
 
 
 def _is_earlier(situation: Situation, side: Side) -> bool | None:
     """Whether a ticket's last change, as it is read now, is earlier than at the last look; None if that cannot be told."""
     base, zone = situation.link.base, situation.rules.of(side).timezone
-    before, _ = base.last_look(side)
+    before, _ = last_look(base, side)
     known, now = moment(before), moment(_shown(situation, side)[0])
     if known is None or now is None or known > situation.now + _CLOCKS:
         return None

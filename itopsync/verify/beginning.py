@@ -85,7 +85,7 @@ def begins_with(fragment: str, tag: str) -> bool:
         reader = _Reader(frozenset(reader.doubts))
         reader.parse(fragment)
     every = _folded("".join(reader.every))
-    if reader.deepest > _DEEPEST or reader.is_broken or re.search(r"=====\s*\S+ \S+ : ", "".join(reader.every)):
+    if reader.deepest > _DEEPEST or reader.is_broken or re.search(r"=====[^=\n]{8,80} : ", "".join(reader.every)):
         return pattern.search(every) is not None
     owns = {_MENTION.sub(" ", _folded("".join(own.pieces))) for own in reader.owns}
     readings = [(every, _NEVER, _as_it_is), *((own, _QUOTED, _behind_names) for own in owns)]

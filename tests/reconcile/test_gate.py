@@ -267,6 +267,7 @@ def test_whatever_stands_before_the_mark_a_note_that_bears_it_stays(before: str,
         "\u2139\ufe0f @Carla Demo \u2122 #internal",
         40 * "1234567 " + "#internal",
         7 * "so<br>" + "==== 2026-11-24 08:00:00 : Carla Demo (12) ============<br>#internal".replace("====", "=========="),
+        7 * "so<br>" + "==== 24/11/2026 8:00 AM : Carla Demo (12) ============<br>#internal".replace("====", "=========="),
         "<p>Copied</p><p>Copied</p><blockquote>a<br>b<br>c<br>d</blockquote><p>Copied</p><p>@Carla #internal</p>",
         *(
             f"Copied from R-000001{end}#internal"
