@@ -88,7 +88,7 @@ def _announce(pair: Pair, job: Job) -> bool:
     False: an operator has changed the link since it was loaded, or the other link that held its copy is being written.
     """
     heading, files = job.plan.link.base.heading, {action.pair for action in job.plan.actions if isinstance(action, Upload)}
-    link = announced(job.plan.link, job.plan.actions, job.cls)
+    link = announced(job.plan.link, job.plan.actions, job.cls, job.seen)
     has_news = _is_news(heading, job.heading) or not files <= job.files or link is not job.plan.link
     if job.begun and not has_news:
         return True

@@ -16,6 +16,7 @@ from itopsync.model import (
     Link,
     LinkStatus,
     NoteRecord,
+    Observation,
     Obstacle,
     Ref,
     Sent,
@@ -48,15 +49,22 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
     return replace(link, internal=copy.ref, internal_number=copy.number, status=LinkStatus.LINKED, base=base)
 
 
-def announced(link: Link, actions: Iterable[Action], cls: ClassRules) -> Link:
-    """The link before *actions* are sent: what of their values is found later is ours, even if no answer tells."""
-    rules = cls.by_external
-    sent = {
-        name: Sent(action.side, source, _words(rules[name], action))
-        for action in actions
-        if isinstance(action, Write)
-        for name, source in action.agrees.items()
-    }
+def announced(link: Link, actions: Iterable[Action], cls: ClassRules, seen: Observation) -> Link:
+    """The link before *actions* are sent: what of their values is found later is ours, even if no answer tells.
+
+    A value that has the same words as what *seen* shows there already, as if only its picture changed, would be found too early.
+    """
+    sent: dict[str, Sent] = {}
+    for action in actions:
+        there = seen.of(action.side)
+        if not isinstance(action, Write) or there is None:
+            continue
+        for name, source in action.agrees.items():
+            rule = cls.by_external[name]
+            attribute = rule.of(action.side)
+            words = words_fingerprint(str(action.fields[attribute]), is_html=rule.is_html)
+            if words != words_fingerprint(there.fields.get(attribute, ""), is_html=rule.is_html):
+                sent[name] = Sent(action.side, source, words)
     if sent.items() <= link.base.sent.items():
         return link
     return replace(link, base=replace(link.base, sent={**link.base.sent, **sent}))
@@ -73,10 +81,6 @@ def arrived(situation: Situation) -> Link:
             result = value_fingerprint(there, is_html=rule.is_html)
             fields[name] = sent.side.pick(Agreed(result, sent.source), Agreed(sent.source, result))
     return replace(link, base=replace(link.base, fields=fields, sent={})) if link.base.sent else link
-
-
-def _words(rule: FieldRule, action: Write) -> str:
-    return words_fingerprint(str(action.fields[rule.of(action.side)]), is_html=rule.is_html)
 
 
 def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: datetime) -> Link:

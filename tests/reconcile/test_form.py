@@ -64,7 +64,7 @@ def test_what_arrived_without_an_answer_is_nobodys_edit_though_the_direction_was
     """It stands in external as the gate let it out."""
     told, left = "Rack 7 https://desk.example.com/itop/7", "Rack 7 [link]"
     went = Write(EXTERNAL, {"title": left}, (), (), {"title": value_fingerprint(told)})
-    link = announced(agreed(), [went], default_rules().for_external("UserRequest"))
+    link = announced(agreed(), [went], default_rules().for_external("UserRequest"), both())
     planned = plan(link, both(ticket(EXTERNAL, title=left), ticket(INTERNAL, title=told)))
 
     assert planned.actions == ()

@@ -189,6 +189,18 @@ def test_a_correction_is_not_lost_as_the_other_side_moves_on(side: Side, choice:
     assert seen_of_a_correction(side, choice, cls) == []
 
 
+def test_a_picture_that_is_changed_as_another_one_is_gone_arrives() -> None:
+    """The words of the description stay as they are, and its new picture is there before the description is written."""
+    with closing(Desks()) as desks:
+        desks.people.open("UserRequest", 1, 0)
+        desks.people.do("change_a_picture", Side.EXTERNAL, 0, 0)
+        desks.rig.sync()
+        desks.people.do("change_a_picture", Side.EXTERNAL, 0, 0)
+        desks.people.do("paste_what_is_gone", Side.EXTERNAL, 0, 0)
+        desks.rest()
+        assert desks.violations() == []
+
+
 def seen_of_a_long_story() -> list[str]:
     """The violations after somebody opened a ticket with a log that is too large for one request."""
     with closing(Desks()) as desks:
