@@ -32,7 +32,7 @@ def test_the_store_of_another_pair_is_refused_before_anything_is_written(rig: Ri
     rig.customer.note("UserRequest", number, "<p>Hello</p>")
     pair, before = rig.configuration.rules.pair, rig.written()
     _as_another_pair(rig)
-    refused = rf"this store is of pair '{pair}', and the configuration's pair is 'other'\. Put '{pair}' back: under another"
+    refused = rf"this store is of pair '{pair}', and the configuration's pair is 'other'\. Put '{pair}' back, or, if this"
     for work in (
         rig.sync,
         rig.inspector.preview,
