@@ -73,14 +73,15 @@ def announced(link: Link, actions: Iterable[Action], cls: ClassRules, seen: Obse
 def arrived(situation: Situation) -> Link:
     """The link with what is there of the values that were being written; the rest never arrived, for nothing lands any more."""
     link, rules = situation.link, situation.cls.by_external
+    if not link.base.sent:
+        return link
     fields = dict(link.base.fields)
-    for name, sent in link.base.sent.items():
-        rule = rules.get(name)
-        there = situation.ticket(sent.side).fields.get(rule.of(sent.side), "") if rule is not None else ""
-        if rule is not None and words_fingerprint(there, is_html=rule.is_html) == sent.words:
+    for rule, sent in ((rules[name], sent) for name, sent in link.base.sent.items() if name in rules):
+        there = situation.ticket(sent.side).fields.get(rule.of(sent.side), "")
+        if words_fingerprint(there, is_html=rule.is_html) == sent.words:
             result = value_fingerprint(there, is_html=rule.is_html)
-            fields[name] = sent.side.pick(Agreed(result, sent.source), Agreed(sent.source, result))
-    return replace(link, base=replace(link.base, fields=fields, sent={})) if link.base.sent else link
+            fields[rule.external] = sent.side.pick(Agreed(result, sent.source), Agreed(sent.source, result))
+    return replace(link, base=replace(link.base, fields=fields, sent={}))
 
 
 def written(link: Link, action: Write, answer: Ticket, cls: ClassRules, now: datetime) -> Link:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,10 @@ def _resolve(rig: Rig, side: Side, number: int, told: str, *, at_once: bool = Fa
     solution = told.format(picture=picture, url=rig.simulator(side).url)
     agent.stimulus("UserRequest", number, "ev_resolve", **{**RESOLVED, "solution": solution})
     return str(rig.simulator(side).ticket("UserRequest", number)["solution"])
+
+
+def _words(rig: Rig, side: Side, number: int) -> str:
+    return re.sub("<[^>]+>", "", rig.simulator(side).ticket("UserRequest", number)["solution"])
 
 
 def _break_at_the_move(rig: Rig, side: Side, broken: str, verb: str = "core/apply_stimulus", skipped: int = 0) -> None:
@@ -95,7 +100,7 @@ def test_one_that_went_without_an_answer_does_not_come_back(rig: Rig, broken: st
     assert there.ticket("UserRequest", numbers[side.other])["status"] == "resolved"
     rig.agent(side).update("UserRequest", numbers[side], solution="<p>Mended <i>again</i></p>")
     rig.settle()
-    assert there.ticket("UserRequest", numbers[side.other])["solution"] in ("Mended again", "<p>Mended <i>again</i></p>")
+    assert _words(rig, side.other, numbers[side.other]) == "Mended again"
 
 
 @pytest.mark.parametrize("broken", ["no answer", "killed"])
@@ -122,8 +127,7 @@ def test_what_external_corrects_before_we_look_again_is_not_overwritten(rig: Rig
     _break_at_the_move(rig, Side.INTERNAL, broken, verb)
     rig.customer.update("UserRequest", number, solution="Best")
     rig.settle()
-    assert rig.external.ticket("UserRequest", number)["solution"] in ("Best", "<p>Best</p>")
-    assert rig.internal.ticket("UserRequest", rig.copy_of(number))["solution"] in ("Best", "<p>Best</p>")
+    assert [_words(rig, Side.EXTERNAL, number), _words(rig, Side.INTERNAL, rig.copy_of(number))] == ["Best", "Best"]
 
 
 @pytest.mark.parametrize("kind", [FaultKind.LOST_BEFORE, FaultKind.HTML_500, FaultKind.REFUSED_AFTER, FaultKind.MAINTENANCE])
