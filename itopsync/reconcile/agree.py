@@ -37,7 +37,7 @@ def created(link: Link, action: Create, external: Ticket, copy: Ticket, *, cls: 
     rules, companions = cls.by_external, cls.state.every_companion
     fields = {
         name: Agreed(
-            action.agrees.get(name) or value_fingerprint(external.fields.get(name, ""), is_html=rule.is_html),
+            action.agrees.get(name, value_fingerprint("", is_html=rule.is_html)),
             value_fingerprint(copy.fields.get(rule.internal, ""), is_html=rule.is_html),
         )
         for name, rule in rules.items()

@@ -155,10 +155,11 @@ def render(situation: Situation, part: Part, target: Side, rule: FieldRule, sour
 def carried_with_state(
     situation: Situation, part: Part, target: Side, rules: Sequence[FieldRule], demanded: Collection[str]
 ) -> list[Value] | None:
-    """The companions to write with a state: every one that the other side has filled in, changed or not.
+    """The companions to write with a state: every one that the other side has changed, or that *target* lacks.
 
-    A companion that only *target* has changed since both agreed stays, and is carried the other way once the states agree. One
-    that differed when two tickets were linked by hand stays, too, until somebody changes it. But nothing *demanded* stays empty.
+    What nobody has changed since both agreed stays, as *target* may have the original, and the other side a poorer copy of it.
+    A companion that only *target* has changed is carried the other way once the states agree. One that differed when two tickets
+    were linked by hand stays, too, until somebody changes it. But nothing *demanded* stays empty.
     None if a companion must wait, for a picture for instance: without it, iTop could refuse the state, or accept it with half
     its reasons.
     """
@@ -176,13 +177,15 @@ def carried_with_state(
 
 
 def _stays(situation: Situation, side: Side, rule: FieldRule, demanded: Collection[str]) -> bool:
-    """Whether *side* keeps its companion: it alone changed that since both agreed, or nobody did and they never agreed."""
+    """Whether *side* keeps its companion since nothing newer is to go there."""
     base = situation.link.base.fields.get(rule.external)
     now = {each: situation.ticket(each).fields.get(rule.of(each), "") for each in Side}
     if base is None or (not now[side] and rule.of(side) in demanded):
         return False
     moved = {each for each in Side if base.of(each) != value_fingerprint(now[each], is_html=rule.is_html)}
-    return moved == {side} or (not moved and situation.link.base.stands_apart(rule.external))
+    if not moved:
+        return bool(now[side]) or situation.link.base.stands_apart(rule.external)
+    return moved == {side}
 
 
 def _is_parked(situation: Situation, part: Part, rule: FieldRule) -> bool:

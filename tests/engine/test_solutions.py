@@ -10,7 +10,7 @@ import pytest
 from itopsync.model import Side
 from itopsync.simulator.faults import FaultKind
 from tests.engine.pair import Versions, on_pairs_of
-from tests.engine.rig import PICTURE, RESOLVED, TEAM, Crash, Rig
+from tests.engine.rig import CONFIGURATION, PICTURE, RESOLVED, TEAM, Crash, Rig
 from tests.engine.verifying import compared
 
 FORMS = {
@@ -101,6 +101,37 @@ def test_one_that_went_without_an_answer_does_not_come_back(rig: Rig, broken: st
     rig.agent(side).update("UserRequest", numbers[side], solution="<p>Mended <i>again</i></p>")
     rig.settle()
     assert _words(rig, side.other, numbers[side.other]) == "Mended again"
+
+
+@pytest.mark.parametrize("form", ["bold", "a list", "a picture", "an address"])
+@on_pairs_of(PAIRS)
+def test_it_stays_as_it_was_written_when_the_other_side_closes_the_ticket(rig: Rig, form: str) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.settle()
+    told = _resolve(rig, Side.INTERNAL, rig.copy_of(number), FORMS[form])
+    rig.settle()
+    files = rig.internal.ticket("UserRequest", rig.copy_of(number))["attachments"]
+    rig.customer.stimulus("UserRequest", number, "ev_close")
+    rig.settle()
+    copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
+    assert (copy["status"], copy["solution"]) == ("closed", told)
+    assert copy["attachments"] == files
+    assert compared(rig) == []
+
+
+def test_one_that_stood_there_before_its_state_goes_with_it_over_a_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = CONFIGURATION.replace("[internal.defaults]", '[internal.defaults]\nsolution = "none yet"')
+    monkeypatch.setattr("tests.engine.rig.CONFIGURATION", defaults)
+    rig = Rig(tmp_path, more="# with a default\n")
+    number = rig.customer.create("UserRequest", title="Printer", solution="<p>As last time</p>")
+    rig.settle()
+    rig.customer.stimulus("UserRequest", number, "ev_assign", **TEAM)
+    rig.customer.stimulus("UserRequest", number, "ev_resolve", **{**RESOLVED, "solution": "<p>As last time</p>"})
+    rig.settle()
+    assert _words(rig, Side.INTERNAL, rig.copy_of(number)) == "As last time"
+    rig.stop()
 
 
 @pytest.mark.parametrize("broken", ["no answer", "killed"])

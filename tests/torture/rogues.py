@@ -83,7 +83,7 @@ class Rogues(People):
         *("disguise", "tell_an_address", "tell_an_address_with_a_state", "mention", "name_a_file", "show_anothers_file"),
         *("paste_a_copy", "write_oddly", "change_a_picture", "paste_what_is_gone", "resolve_with_what_is_gone"),
         *("plan_oddly", "copy_back", "quote_in_public", "forge_a_marker", "lend_what_is_kept", "resolve_with_a_link"),
-        *("wrap_a_mail", "name_a_picture", "correct_at_once"),
+        *("wrap_a_mail", "name_a_picture", "correct_at_once", "close_what_the_other_solved"),
     )
 
     # what may not leave
@@ -285,6 +285,13 @@ class Rogues(People):
             self.count += 1
             link = f'<a href="https://vendor.example/fix?id={self.count}&amp;x=1">here</a>'
             self._advance(found, {"solution": f"<p>Look {link}.</p><ol><li>Stop</li><li>Start</li></ol>"}, side)
+
+    def close_what_the_other_solved(self, side: Side, place: int, choice: int) -> None:
+        """Close what the other side has resolved, and say nothing; it resolves it first if it has not."""
+        if (found := self.pick(side, place)) is not None and self._are_resolved(found):
+            self._press(side, found, "ev_close")
+        else:
+            self.resolve_with_a_link(side.other, place, choice)
 
     def correct_at_once(self, _side: Side, place: int, _choice: int) -> None:
         """Correct external's solution, perhaps before anybody knows what became of the first one; internal has said nothing."""

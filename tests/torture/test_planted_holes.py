@@ -188,6 +188,15 @@ def test_a_solution_that_comes_back_after_a_lost_answer_is_seen(
     assert any(told in violation for violation in found)
 
 
+@pytest.mark.parametrize(("side", "versions"), [(Side.EXTERNAL, ("3.1", "3.2")), (Side.INTERNAL, ("3.2", "3.1"))])
+def test_a_solution_that_comes_back_as_the_other_side_closes_the_ticket_is_seen(
+    side: Side, versions: Versions, monkeypatch: Patch
+) -> None:
+    monkeypatch.setattr(form, "_stays", lambda *_: False)
+    found = seen("close_what_the_other_solved", range(8), versions=versions, sides=[side])
+    assert any("written by nobody" in violation for violation in found)
+
+
 @pytest.mark.parametrize("side", list(Side))
 @pytest.mark.parametrize("choice", [0, 1])
 def test_a_correction_that_an_old_value_overwrites_is_seen(choice: int, side: Side, monkeypatch: Patch) -> None:

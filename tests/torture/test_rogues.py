@@ -55,6 +55,11 @@ def seen(
         return [*desks.violations(), *desks.delays()]
 
 
+@pytest.mark.parametrize("versions", [("3.1", "3.2"), ("3.2", "3.1"), ("3.2", "2.7")])
+def test_a_solution_stays_with_its_writer_as_the_other_side_closes_the_ticket(versions: Versions) -> None:
+    assert seen("close_what_the_other_solved", range(8), versions=versions) == []
+
+
 @pytest.mark.parametrize("deed", OWN)
 def test_whatever_rogues_do_both_sides_agree(deed: str) -> None:
     assert seen(deed, range(10)) == []
