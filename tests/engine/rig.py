@@ -216,7 +216,12 @@ class Rig(TwoServers):
         return report
 
     def settle(self, cycles: int | None = None) -> None:
-        """Time enough for every wait that ends by itself within the hour; or so many *cycles*, one every ten minutes."""
+        """Time enough for every wait that ends by itself within the hour; or so many *cycles*, one every ten minutes.
+
+        The last cycle of the hour is left out where it would find nothing to do, as most do: a third of all tests' time.
+        """
         for minutes in (10, 20, 30) if cycles is None else [10] * cycles:
             self.wait(minutes=minutes)
+            if minutes == 30 and not self.store.links.due_ids(self.now + self.ahead, 1):
+                return
             self.engine.cycle()
