@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import unquote
 
 from itopsync.errors import Refused
 from itopsync.itop.attributes import Attributes
@@ -62,9 +63,9 @@ class Print:
         return cls(file.name, len(file.data), hashlib.sha256(file.data).hexdigest())
 
     def is_that_of(self, copy: Print) -> bool:
-        """Whether *copy* is the print of a copy: the same bytes, and an equivalent name."""
-        names = folded(self.name), folded(copy.name)
-        return (self.size, self.digest) == (copy.size, copy.digest) and Text(names[0], names[0]).is_said_by(names[1])
+        """Whether *copy* is the print of a copy: the same bytes, and an equivalent name, percent-encoded or not."""
+        names, there = {folded(self.name), folded(unquote(self.name))}, folded(copy.name)
+        return (self.size, self.digest) == (copy.size, copy.digest) and any(Text(name, name).is_said_by(there) for name in names)
 
 
 class Library:

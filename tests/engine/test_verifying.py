@@ -168,6 +168,16 @@ def test_a_description_in_which_only_the_picture_changed_is_told_where_bytes_are
     assert (compared(rig, deep=False), compared(rig)) == ([], told)
 
 
+@pytest.mark.parametrize(
+    "name", ["see [[UserRequest%3A1%7CLab]].png", "see %5B%5BUserRequest:1|Lab%5D%5D 50%25.png", "50%25 off.png"]
+)
+def test_a_file_whose_name_is_percent_encoded_is_that_of_its_copy(linked: Rig, name: str) -> None:
+    linked.operator.attach(REQUEST, linked.copy_of(1), name, "image/png", PICTURE)
+    linked.settle()
+    assert len(linked.external.ticket(REQUEST, 1)["attachments"]) == 1
+    assert compared(linked) == []
+
+
 def test_a_picture_that_somebody_replaced_in_internal_is_theirs(rig: Rig) -> None:
     rig.customer.create(REQUEST, title="Screen")
     shown = rig.customer.paste_image(REQUEST, 1, "s.png", "image/png", PICTURE)
