@@ -68,7 +68,7 @@ def test_what_a_server_takes_is_learnt_where_it_is_not_known(rig: Rig) -> None:
     assert rig.differences() == []
 
 
-@pytest.mark.parametrize(("most", "known"), [(150_000, True), (1_500_000, False)])  # a limit is learnt above 1 MB only
+@pytest.mark.parametrize(("most", "known"), [(150_000, True), (1_100_000, False)])  # a limit is learnt above 1 MB only
 @pytest.mark.parametrize("origin", list(Side))
 def test_a_note_too_long_for_one_request_goes_as_files_and_is_told_where_it_stood(
     rig: Rig, origin: Side, most: int, known: bool

@@ -121,7 +121,7 @@ def seen_of_an_exchange(choice: int, boundary: int) -> list[str] | None:
         return list(desks.ledger.leaks()) if reached else None
 
 
-@in_steps_of(5)
+@in_steps_of(9)
 @pytest.mark.parametrize("choice", EXCHANGES)
 def test_whenever_an_id_becomes_another_tickets_nothing_of_that_leaves(choice: int, step: int) -> None:
     boundaries = count(choice % step, step)  # in long steps, the choices share out the boundaries between them
