@@ -64,13 +64,19 @@ def unavoidable_decisions(lifecycle: Lifecycle, start: str, current: str) -> fro
     )
 
 
+def is_past(lifecycle: Lifecycle, start: str, state: str, current: str) -> bool:
+    """Whether a ticket must have been at *state* to get from *start* to *current*, and nothing leads it back there."""
+    came = _leads_to(lifecycle, start, current) and not _leads_to(lifecycle, start, current, without=state)
+    return came and not _leads_to(lifecycle, current, state)
+
+
 def _may_pass(lifecycle: Lifecycle, state: str, target: str, taken: frozenset[str]) -> bool:
     if state in lifecycle.timers or (state in lifecycle.decisions and state not in taken):
         return False
     return state not in lifecycle.settled or is_terminal(lifecycle, target)
 
 
-def _leads_to(lifecycle: Lifecycle, start: str, target: str, *, without: str) -> bool:
+def _leads_to(lifecycle: Lifecycle, start: str, target: str, *, without: str = "") -> bool:
     seen: set[str] = set()
 
     def reachable(state: str) -> Iterator[str]:

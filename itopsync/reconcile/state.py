@@ -9,7 +9,7 @@ from datetime import timedelta
 from itopsync.model import STATE, VERSION_TIME, Agreed, Heading, Link, Side, Ticket
 from itopsync.reconcile.defaults import RESTS, Chosen
 from itopsync.reconcile.form import carried_with_state, mandatory_defaults, noting, plan_values
-from itopsync.reconcile.lifecycle import Step, is_terminal, unavoidable_decisions, way
+from itopsync.reconcile.lifecycle import Step, is_past, is_terminal, unavoidable_decisions, way
 from itopsync.reconcile.moments import moment
 from itopsync.reconcile.part import Part, StateWrite
 from itopsync.reconcile.plan import Item, Kept
@@ -108,7 +108,7 @@ def decide(situation: Situation, part: Part) -> StateDecision:
     heading = situation.link.base.heading
     if not moved and heading is not None:
         moved = {heading.side.other}  # it went back to the base after we had followed it away from there
-    leader = _leader(situation, part, moved)
+    leader = _leader(situation, part, moved, base)
     if leader is None:
         return StateDecision()
     return StateDecision(_follow(situation, part, leader, base))
@@ -144,8 +144,11 @@ def _has_moved(situation: Situation, side: Side, base: Agreed) -> bool:
     return counted(situation.cls.state, state) != base.of(side)
 
 
-def _leader(situation: Situation, part: Part, moved: set[Side]) -> Side | None:
-    """The side whose state is carried: internal if both moved. In a conflict, a state set by a server itself does not count."""
+def _leader(situation: Situation, part: Part, moved: set[Side], base: Agreed) -> Side | None:
+    """The side whose state is carried: internal if both moved, unless external is past internal's state for good.
+
+    In a conflict, a state set by a server itself does not count.
+    """
     rules = situation.cls.state
     if len(moved) > 1:
         moved = {side for side in moved if not _is_by_itself(situation, side)} or moved
@@ -154,7 +157,16 @@ def _leader(situation: Situation, part: Part, moved: set[Side]) -> Side | None:
         part.remark(Kept.LEFT_OUT, STATE)
     if not allowed:
         return None
-    return Side.INTERNAL if Side.INTERNAL in allowed else Side.EXTERNAL
+    if Side.INTERNAL in allowed and not (len(allowed) > 1 and _is_past(situation, base)):
+        return Side.INTERNAL
+    return Side.EXTERNAL
+
+
+def _is_past(situation: Situation, base: Agreed) -> bool:
+    """Whether external has been at internal's state since both agreed, and went on to where nothing leads back: it was closed."""
+    rules, (external, internal) = situation.cls.state, (situation.ticket(side).state for side in Side)
+    there = image(rules, Side.INTERNAL, counted(rules, internal))
+    return is_past(rules.external, base.external, there, counted(rules, external))
 
 
 def _is_by_itself(situation: Situation, side: Side) -> bool:

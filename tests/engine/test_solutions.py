@@ -120,6 +120,19 @@ def test_it_stays_as_it_was_written_when_the_other_side_closes_the_ticket(rig: R
     assert compared(rig) == []
 
 
+@pytest.mark.parametrize("broken", ["no answer", "killed"])
+@on_pairs_of(PAIRS[1:3])
+def test_what_the_customer_closes_before_we_look_again_is_closed_on_both_sides(rig: Rig, broken: str) -> None:
+    number = rig.customer.create("UserRequest", title="Printer")
+    rig.settle()
+    told = _resolve(rig, Side.INTERNAL, rig.copy_of(number), FORMS["a list"])
+    _break_at_the_move(rig, Side.EXTERNAL, broken)
+    rig.customer.stimulus("UserRequest", number, "ev_close")
+    rig.settle()
+    copy = rig.internal.ticket("UserRequest", rig.copy_of(number))
+    assert (copy["status"], copy["solution"], rig.link(number).obstacles) == ("closed", told, ())
+
+
 def test_one_that_stood_there_before_its_state_goes_with_it_over_a_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -44,6 +44,17 @@ def test_internal_wins_where_both_moved() -> None:
     assert stimuli(at("assigned", "assigned"), "pending", "resolved") == [(EXTERNAL, "ev_assign"), (EXTERNAL, "ev_resolve")]
 
 
+def test_but_what_external_has_closed_since_it_was_where_internal_is_now_stays_closed() -> None:
+    assert stimuli(at("assigned", "assigned"), "closed", "resolved") == [(INTERNAL, "ev_close")]
+
+
+@pytest.mark.parametrize(("base", "internal"), [("resolved", "assigned"), ("assigned", "pending")])
+def test_what_external_has_closed_otherwise_waits_for_a_person(base: str, internal: str) -> None:
+    planned = plan(at(base, base), both(ticket(EXTERNAL, "closed"), ticket(INTERNAL, internal)))
+    assert [write.stimulus for write in writes(planned)] == [None]  # the notice alone
+    assert "state" in parked(planned)
+
+
 def test_a_timer_is_no_move_beside_a_persons() -> None:
     assert stimuli(at("assigned", "assigned"), "pending", "escalated_ttr") == [(INTERNAL, "ev_pending")]
 
