@@ -17,7 +17,10 @@ from rich.console import Console
 from tests.engine.rig import Rig
 from tests.store.compiling import share_compiled
 
-MODULES = ("itopsync.cli.app", "itopsync.cli.sync", "itopsync.check.checking", "itopsync.daemon", "psycopg")
+MODULES = (
+    *("itopsync.cli.app", "itopsync.cli.asked", "itopsync.cli.sync", "itopsync.check.checking", "itopsync.daemon"),
+    *("itopsync.verify", "itopsync.watch.watch", "certifi", "httpcore", "psycopg", "typer._adapters"),
+)
 
 
 def _load() -> None:
