@@ -25,7 +25,7 @@ from itopsync.errors import (
     SideUnavailable,
 )
 from itopsync.itop.attributes import Attributes
-from itopsync.itop.wording import WORD, hidden
+from itopsync.itop.wording import TOKEN, hidden
 from itopsync.model import ItemKind, Side, Ticket
 from itopsync.reconcile import agree
 from itopsync.reconcile.defaults import shown
@@ -78,9 +78,9 @@ def _names(ticket: Ticket) -> Iterator[str]:
     """
     entries = tuple(chain.from_iterable(ticket.logs.values()))
     for name in (ticket.fields.get(TITLE, ""), *(entry.author for entry in entries)):
-        yield from WORD.findall(plain(name))
+        yield from TOKEN.findall(plain(name))
     for text in (*ticket.fields.values(), *(entry.html for entry in entries)):
-        yield from (word for word in WORD.findall(plain(text)) if not word.islower())
+        yield from (word for word in TOKEN.findall(plain(text)) if not word.islower())
 
 
 def _failed_before(job: Job, action: Action) -> bool:

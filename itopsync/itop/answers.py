@@ -28,23 +28,35 @@ from itopsync.errors import (
     TimedOut,
     TooLarge,
     Unreachable,
-    clip,
 )
 from itopsync.itop import wording
 from itopsync.itop.connection import Answer, Broken
 from itopsync.itop.rows import Document, parse
 from itopsync.model import NOTHING, Side
+from itopsync.settings.secrets import Secret
 
 LARGE = 1_000_000
 """Bytes. For a larger request, PHP's ``post_max_size`` is a likelier cause of ``Invalid login`` than the password. The smallest
 limit found in practice is PHP's own default, 8 MB."""
 
 OK, UNAUTHORISED, NO_JSON = 0, 1, 3
-PROTOCOL = frozenset({2, 3, 5, 6, 10, 11, 13})
+PROTOCOL = {
+    2: "no version",
+    3: "no json_data",
+    5: "no auth_user",
+    6: "no auth_pwd",
+    10: "this version of the API is not served",
+    11: "unknown operation",
+    13: "invalid page",
+}
 """Codes meaning that the server does not understand this client. All others, including MySQL's numbers and whatever an extension
 throws, concern a single request."""
 
-NO_RIGHT = re.compile(r"The current user does not have enough permissions for ([a-z ]{1,40}) data of class (\w{1,80})")
+NO_RIGHT = re.compile(
+    r"The current user does not have enough permissions for "
+    r"((?:massively )?(?:creating|modifying|deleting)|reading|exporting) data of class (\w{1,80})"
+)
+REFUSED_LOGIN = re.compile(r"Error: (Invalid login|Portal user|Unknown authentication)")
 NO_OBJECT = re.compile(r"Error: Invalid object (\w{1,80})::(\d{1,20})")
 TOO_LONG = re.compile(r"[^\[]*(?:\(\w{1,60}\) ?|'\w{1,60}'): ?String too long \(")
 LOG_INDEX = "_index"
@@ -56,6 +68,11 @@ NOT_WRITABLE = frozenset({1021, 1114, 1290, 1836})
 """Disk full, table full, read-only (twice): for now, no ticket can be written."""
 _BY_A_PROXY = (HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT)
 _OR_A_PROXYS = ", or that of the proxy before it"
+_UNKNOWN = (
+    "the reason is not in iTop's own words and may quote a ticket, so it is not kept. Look it up in that server's "
+    "EventRestService (if log_rest_service is set), or ask who maintains its extensions"
+)
+_MEDIA_TYPE = re.compile(r"(?:text|application)/[\w.+-]{1,40}")
 _ENDPOINT = "/webservices/rest.php"
 _FOLDER = re.compile(r"(?:/[\w.~-]{1,64}){1,4}", re.ASCII)
 HOST = re.compile(r"[\w.:\[\]-]{1,255}", re.ASCII)
@@ -84,6 +101,8 @@ class Call:
     """The size of the request."""
     fields: Mapping[str, object] = field(default=NOTHING, repr=False, compare=False)
     """The values that a write sends, to distinguish them from iTop's own words."""
+    secrets: tuple[Secret, ...] = field(default=(), repr=False, compare=False)
+    """What the login sends that nobody may see."""
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.verb, f"{self.cls}::{self.id}" if self.id is not None else self.cls) if part)
@@ -128,7 +147,7 @@ def _judge_code(call: Call, document: Document) -> RemoteError:
         # With a login in the form, this would be "Invalid login": PHP has dropped the form, but the header's login is valid.
         return too_large(call)
     if code in PROTOCOL:
-        return Unreachable(call.side, f"does not take this client's requests (code {code}: {wording.query_fault(text)})")
+        return Unreachable(call.side, f"does not take this client's requests (code {code}: {PROTOCOL[code]})")
     return _refused_write(call, text) if call.writes else _refused_read(call, text)
 
 
@@ -205,16 +224,17 @@ def _unauthorised(call: Call, text: str) -> RemoteError:
         )
     if text.startswith("Error: This user is not authorized"):
         return LoginRefused(side, "the account lacks the profile REST Services User. Give it to the account in iTop")
-    if text.startswith(("Error: Invalid login", "Error: Portal user", "Error: Unknown authentication")):
+    if refused := REFUSED_LOGIN.match(text):
         return LoginRefused(
             side,
-            f"the login is refused ({clip(text)}). Check username, password and login; if the password was changed since "
+            f"the login is refused ({refused[1]}). Check username, password and login; if the password was changed since "
             "itopsync started, restart it",
         )
     # Such as "Only administrators can set the user id": only this request is at fault.
-    kind = Refused if call.writes else AccessRefused
-    why = wording.reason(text, call.fields)
-    return _quoting(kind(side, f"{call} is refused: {why}"), text, why)
+    if not call.writes:
+        return AccessRefused(side, f"{call} is refused: {wording.query_fault(text) or _UNKNOWN}")
+    why = wording.reason(text, call.fields, call.secrets)
+    return _quoting(Refused(side, f"{call} is refused: {why}"), text, why)
 
 
 def _quoting(error: RemoteError, text: str, why: str) -> RemoteError:
@@ -226,7 +246,7 @@ def _quoting(error: RemoteError, text: str, why: str) -> RemoteError:
 def _refused_write(call: Call, text: str) -> RemoteError:
     if text.startswith(NOT_ENCODED):
         return _no_answer(call, "could not write its answer as JSON")
-    why = wording.reason(text, call.fields)
+    why = wording.reason(text, call.fields, call.secrets)
     if error := wording.database_error(text):
         return _refused_by_database(call, error, why)
     if (gone := NO_OBJECT.fullmatch(text)) and (gone[1], gone[2]) == (call.cls, str(call.id)):
@@ -257,11 +277,13 @@ def _refused_read(call: Call, text: str) -> RemoteError:
     if error and error.number in GONE_AWAY | BUSY:
         return Unreachable(call.side, f"has trouble with its database ({error})")
     why = wording.query_fault(text)
-    return BadQuery(call.side, f"cannot answer {call}: {why}. Check the scope and the configured attributes")
+    remedy = ". Check the scope and the configured attributes" if why else ""
+    return BadQuery(call.side, f"cannot answer {call}: {why or _UNKNOWN}{remedy}")
 
 
 def _kind(reply: Answer) -> str:
-    return clip(reply.headers.get("Content-Type") or "no content type", 60)
+    kind = _MEDIA_TYPE.match(reply.headers.get("Content-Type") or "")
+    return kind[0] if kind else "no content type"
 
 
 def _place(reply: Answer) -> str:

@@ -77,7 +77,8 @@ class Caller:
         password = self._connection.password
         body = Body({"operation": call.verb, **parameters}, self._connection.form_login, contents)
         values = parameters.get("fields")
-        call = replace(call, bytes=len(body), fields=values if isinstance(values, Mapping) else NOTHING)
+        fields = values if isinstance(values, Mapping) else NOTHING
+        call = replace(call, bytes=len(body), fields=fields, secrets=self._connection.secrets)
         most = self._settings.max_request
         if call.writes and most is not None and call.bytes > most:
             raise RequestTooLarge(

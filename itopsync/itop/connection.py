@@ -130,6 +130,14 @@ class Connection:
             return {}
         return {"auth_user": Secret(self._settings.username), "auth_pwd": self.password}
 
+    @property
+    def secrets(self) -> tuple[Secret, ...]:
+        """The password or token, and the login that a header makes of it."""
+        return (
+            self.password,
+            *(Secret(value.decode("ascii", "replace").removeprefix("Basic ")) for _, value in self._login_headers()),
+        )
+
     def renew_password(self, refused: Secret) -> bool:
         """Return whether there is another password than the *refused* one, after reading ``password_file`` again.
 

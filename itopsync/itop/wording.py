@@ -5,22 +5,28 @@ that an administrator made part of an object's name, or the whole SQL with the t
 
 - of errors in the known forms of iTop's own code, only names and numbers are kept (:data:`FORMS`, :data:`CHECKS`);
 - of a database error, only its number and the column that it names;
-- of any other text, such as an extension's, what precedes the first quote or bracket, without the words that we sent, and
-  without the names of the two tickets and their people (:func:`hidden`, once it is known which tickets these are).
+- of any other text, such as an extension's, nothing if it refuses a read: nobody can say which ticket it speaks of;
+- if it refuses a write, what precedes the first quote, bracket or escape, without the words that we sent, and without the names
+  of the two tickets and their people (:func:`hidden`, once it is known which tickets these are). Words are compared whatever
+  their case and accents, and in HTML as it is read. A text with a password or token of ours is not kept at all.
 """
 
 from __future__ import annotations
 
+import html
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from itopsync.errors import clip
+from itopsync.reconcile.normalising import Replacing
+from itopsync.settings.secrets import Secret
 
 FORMS = tuple(
     re.compile(form, re.DOTALL)
     for form in (
-        r"(\w{1,60}: Unknown attribute)",
+        r"([\w-]{1,60}: Unknown attribute)",
         r"(\w{1,60}: Invalid object \w{1,60}::\d{1,20})",
         r"(\w{1,60}: invalid attribute code '\w{1,60}')",
         r"(\w{1,60}: '\w{1,60}' is not a valid class)'?",
@@ -41,8 +47,35 @@ CHECKS = re.compile(
     r"|String too long \(found \d{1,20}, limited to \d{1,20}\))"
 )
 """What is wrong with an attribute's value. These words are in English; those around them are in the account's language."""
-QUOTES = re.compile(r"""["“”„«»‹›‘\[\]{}<>=]|(?<!\w)['’]|['’](?!\w)""")
-WORD = re.compile(r"\w{3,}")
+QUERY_FAULTS = tuple(
+    re.compile(form, re.DOTALL)
+    for form in (
+        r"(Missing query argument: expecting = \w{1,60}), available = .*",
+        r"(Parameter json_data is not a valid JSON structure)",
+        r"(?:Query failed to execute: query = .*, exception_message = )?"
+        r"((?:Unknown|Unexpected|Ambiguous|Duplicate|Incompatible|Expecting|Syntax error|Stack overflow|Wrong format for Join|Too"
+        r"|The joined class|The specified tree operator|Only \"field MATCHES)[\w \"()\[\],]{0,120})"
+        r" - found '(?:([\w.:`]{0,60}|[^\w\s']{1,3})' at (\d{1,9}) in ')?.*",
+    )
+)
+"""The same, of faults in a query: the last is that of OQL, with the word at which it fails and its place."""
+ESCAPE = r"%[0-9A-Fa-f]{2}|&\#?\w{1,32};|\\[ux]"
+QUOTES = re.compile(rf"""["“”„«»‹›‘\[\]{{}}<>=]|(?<!\w)['’]|['’](?!\w)|(?P<escape>{ESCAPE})""")
+TOKEN = re.compile(r"[^\s\x00-/:-@\[-^`{-\x7f]+")
+"""What stands between blanks and ASCII punctuation: other punctuation may be part of a word, as may combining marks."""
+WORD = re.compile(r"[^\W_]{3,}")
+INLINE = re.compile(r"</?(?:a|b|code|del|em|font|i|ins|mark|s|small|span|strike|strong|sub|sup|u|wbr)\b[^<>]*>", re.IGNORECASE)
+"""Tags that may stand within a word."""
+UNSPACED = re.compile("[\u0e00-\U0010ffff]")
+"""Scripts without blanks between words, such as Thai and Chinese, and some others. They begin here once accents are removed."""
+FOLDED = Replacing(
+    lambda char: "".join(
+        part
+        for part in unicodedata.normalize("NFKD", char.casefold())
+        if unicodedata.category(part) not in ("Mn", "Mc", "Me", "Cf")
+    )
+)
+NOT_KEPT = "iTop's reason quotes the ticket, and is not kept"
 COLUMN = re.compile(r"\b[Cc]olumn [`']?(?:\w{1,60}[`']?\.[`']?){0,2}(\w{1,60})[`']?(?: at row \d+| in '[\w ]{1,40}')?\}*\Z")
 NAMES = {
     1021: "disk full",
@@ -88,12 +121,15 @@ def database_error(text: str) -> DatabaseError | None:
     return DatabaseError(int(number), column[1] if column else None, too_long)
 
 
-def reason(text: str, sent: object) -> str:
-    """Return why iTop refuses a write. *sent* contains the values that were sent, at any depth."""
+def reason(text: str, sent: object, secrets: Iterable[Secret] = ()) -> str:
+    """Return why iTop refuses a write. *sent* contains the values that were sent, at any depth, and *secrets* the login's."""
     known = known_reason(text)
     if known is not None:
         return known
-    return hidden(clip(QUOTES.split(_message(text), maxsplit=1)[0]), _words(sent))
+    folded, ours = _folded(text), [secret.reveal() for secret in secrets]
+    if any(secret and _folded(secret) in folded for secret in ours):
+        return NOT_KEPT
+    return hidden(_before_a_quote(_message(text)), _tokens([sent, ours]))
 
 
 def known_reason(text: str) -> str | None:
@@ -108,28 +144,59 @@ def known_reason(text: str) -> str | None:
     return clip(", ".join(checks)) if checks else None
 
 
-def hidden(text: str, words: Iterable[str]) -> str:
-    """*text* without any of *words*, regardless of case."""
-    ours = {word.casefold() for word in words}
-    kept = WORD.sub(lambda word: "…" if word[0].casefold() in ours else word[0], text).strip(" :,;")
-    return kept if WORD.search(kept) else "iTop's reason quotes the ticket, and is not kept"
+def hidden(text: str, tokens: Iterable[str]) -> str:
+    """The start of *text* without any word of *tokens*, regardless of case and accents."""
+    folded = frozenset(map(_folded, tokens))
+    ours = frozenset(word for token in folded for word in _words(token))
+    unspaced = any(map(UNSPACED.search, folded))
+
+    def kept(token: re.Match[str]) -> str:
+        theirs = _folded(token[0])
+        is_ours = not ours.isdisjoint(_words(theirs)) or (unspaced and UNSPACED.search(theirs))
+        return "…" if is_ours else token[0]
+
+    text = clip(TOKEN.sub(kept, text)).strip(" :,;")
+    return text if WORD.search(text) else NOT_KEPT
+
+
+def _words(token: str) -> Iterator[str]:
+    """The words within a folded token, and it as one."""
+    yield from WORD.findall(token)
+    yield from WORD.findall("".join(filter(str.isalnum, token)))
+
+
+def _folded(text: str) -> str:
+    return text.translate(FOLDED)
+
+
+def _before_a_quote(text: str) -> str:
+    found = QUOTES.search(text)
+    if found is None:
+        return text
+    text = text[: found.start()]
+    return " ".join(text.split()[:-1]) if found["escape"] else text  # an escape may stand within a word
 
 
 def _message(text: str) -> str:
     return text.removeprefix("Error: ").partition(": issues = {")[0]
 
 
-def query_fault(text: str) -> str:
-    """Return why iTop cannot run a query. The query, the operator's or ours, contains no ticket; it is left out as too long."""
-    if error := database_error(text):
-        return str(error)
-    text = text.rpartition("exception_message = ")[2].removeprefix("Error: ")
-    return clip(re.split(r" in '|, expecting \{|, available = |: issues = \{", text, maxsplit=1)[0])
+def query_fault(text: str) -> str | None:
+    """Return why iTop cannot run a query; None if that is not in iTop's own words. The query itself is left out as too long."""
+    if known := known_reason(text):
+        return known
+    text = text.removeprefix("Error: ")
+    found = next(filter(None, (form.fullmatch(text) for form in QUERY_FAULTS)), None)
+    if found is None:
+        return None
+    fault, *place = found.groups()
+    return clip(f"{fault} - found '{place[0]}' at {place[1]}" if any(place) else fault)
 
 
-def _words(value: object) -> Iterator[str]:
+def _tokens(value: object) -> Iterator[str]:
     if isinstance(value, str):
-        yield from WORD.findall(value)
+        for text in (value, INLINE.sub("", value)):
+            yield from TOKEN.findall(html.unescape(text))
     elif isinstance(value, Mapping | list | tuple):
         for inner in value.values() if isinstance(value, Mapping) else value:
-            yield from _words(inner)
+            yield from _tokens(inner)

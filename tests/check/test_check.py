@@ -25,7 +25,7 @@ def test_nothing_is_wrong_and_nothing_is_written(rig: Checked) -> None:
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"password": Secret("wrong")}, "the login is refused (Error: Invalid login). Check username, password and login;"),
+        ({"password": Secret("wrong")}, "the login is refused (Invalid login). Check username, password and login;"),
         (
             {"username": "norest", "password": Secret("norest-password")},
             "the account lacks the profile REST Services User. Give it to the account in iTop.",

@@ -79,7 +79,7 @@ CASES: list[tuple[Reply, type[RemoteError], type[RemoteError], str]] = [
     (error(1, "Error: private_log: Only administrators can set the user id"), AccessRefused, Refused, "Only administrators"),
     (error(3, "Error: Missing parameter 'json_data'"), Unreachable, Unreachable, "code 3"),
     (error(4, "Error: Parameter json_data is not a valid JSON structure"), BadQuery, Refused, "valid JSON"),
-    (error(10, "Error: There is no service available for version '1.3'"), Unreachable, Unreachable, "version '1.3'"),
+    (error(10, "Error: There is no service available for version '1.3'"), Unreachable, Unreachable, "code 10: this version"),
     (error(100, "Invalid stimulus: 'ev_x' on the object R-7 in state 'new'"), BadQuery, StimulusRefused, "in state 'new'"),
     (error(100, "Missing mandatory attribute(s) for applying the stimulus: solution."), BadQuery, Refused, "solution"),
     (error(100, "Error: Invalid object UserRequest::7"), BadQuery, Missing, "no UserRequest::7"),

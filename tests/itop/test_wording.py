@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from itopsync.errors import REMOTE_TEXT_LIMIT
 from itopsync.itop.body import Contents
-from itopsync.itop.wording import database_error, query_fault, reason
+from itopsync.itop.wording import NOT_KEPT, database_error, query_fault, reason
+from itopsync.settings.secrets import Secret
 from tests.costs import grows_with_length
 
 SENT = {
@@ -92,7 +93,7 @@ def test_no_word_that_was_sent_is_in_a_reason(before: str, words: list[str], aro
 
 @given(st.text())
 def test_any_text_gives_one_short_line(text: str) -> None:
-    for told in (reason(text, {}), query_fault(text)):
+    for told in (reason(text, {}), query_fault(text) or "-"):
         assert len(told) <= REMOTE_TEXT_LIMIT
         assert told == " ".join(told.split())
 
@@ -125,7 +126,77 @@ def test_the_database_s_own_error_is_the_last() -> None:
         ),
         ("Error: Missing query argument: expecting = nope, available = {}", "Missing query argument: expecting = nope"),
         (SQL.format(1054, "Unknown column 'x'"), "MySQL error 1054 (column x)"),
+        ("Error: Unknown class - found 'X' at 7 in 'SELECT X', expecting {Person, Ticket}", "Unknown class - found 'X' at 7"),
+        ("Error: Unknown filter code - found 'Mrs Miller' at 7 in 'SELECT X'", "Unknown filter code"),
+        ("Error: Syntax error - found '$' at 3 in 'a $'", "Syntax error - found '$' at 3"),
+        ("Error: org_id: No item found for query: SELECT Person WHERE email = 'miller@a.example'", "org_id: No item found"),
     ],
 )
 def test_what_is_kept_of_a_query_s_fault(text: str, kept: str) -> None:
     assert query_fault(text) == kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Error: The moon is full",
+        "Error: audit: Salary of Mrs Miller",
+        "Error: Unknown salary of Mrs Miller",
+        "Error: Query failed to execute: query = SELECT X, exception_message = Mrs Miller",
+        "Mrs Miller: Unknown attribute",
+        "Error: Missing query argument: expecting = Mrs Miller, available = {}",
+    ],
+)
+def test_nothing_is_kept_of_what_refuses_a_read_in_words_of_its_own(text: str) -> None:
+    assert query_fault(text) is None
+
+
+TEXT = "<p>Kennwort รหัสลับ 密码本 na&iuml;vexq R\u00e9sum\u00e9 ge<b>heim</b> hun\u00adter o\u2019brien sandi_kata stra\u00dfe</p>"
+
+
+@pytest.mark.parametrize(
+    "quoted",
+    [
+        "รหัสลับ",
+        "รหัส",
+        "ruleรหัสลับ",
+        "密码",
+        "naïvexq",
+        "nai\u0308vexq",
+        "na&iuml;vexq",
+        "na&#239;vexq",
+        "na%C3%AFvexq",
+        "na\\u00efvexq",
+        "naivexq",
+        "RÉSUMÉ",
+        "ＫＥＮＮＷＯＲＴ",
+        "_kennwort_",
+        "kennwort_x",
+        "sandi",
+        "geheim",
+        "gehe\u200bim",
+        "hunter",
+        "obrien",
+        "STRASSE",
+        "kennwort%20na",
+        "kennwort\u2026",
+    ],
+)
+def test_what_was_sent_is_known_in_other_spellings(quoted: str) -> None:
+    told = reason(f"Error: forbids {quoted} as of now", {"private_log": {"items": [{"message": TEXT}]}})
+    assert told.removesuffix(" … as of now") == "forbids"
+
+
+def test_a_text_that_shows_no_sent_word_is_kept_as_it_is() -> None:
+    words = "Priorität muß über 3 liegen: คำนี้ – see_also cost-centre"
+    assert reason(f"Error: {words}", {"title": "Kennwort"}) == words
+
+
+@pytest.mark.parametrize("text", ["login with Tr0ub4-dor% failed", "AUTH_PWD=TR0UB4-DOR%", "x <b>Tr0ub4-dor%</b>"])
+def test_nothing_is_kept_of_what_quotes_a_secret(text: str) -> None:
+    assert reason(text, {}, (Secret(""), Secret("Tr0ub4-dor%"))) == NOT_KEPT
+
+
+def test_no_word_of_a_secret_is_kept() -> None:
+    assert reason("forbids battery to staple%25horse", {}, (Secret("battery staple%horse"),)) == "forbids … to"
