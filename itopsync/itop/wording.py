@@ -50,15 +50,18 @@ CHECKS = re.compile(
 QUERY_FAULTS = tuple(
     re.compile(form, re.DOTALL)
     for form in (
-        r"(Missing query argument: expecting = \w{1,60}), available = .*",
+        r"(Missing query argument: expecting = [\w>-]{1,60}), available = .*",
         r"(Parameter json_data is not a valid JSON structure)",
-        r"(?:Query failed to execute: query = .*, exception_message = )?"
         r"((?:Unknown|Unexpected|Ambiguous|Duplicate|Incompatible|Expecting|Syntax error|Stack overflow|Wrong format for Join|Too"
-        r"|The joined class|The specified tree operator|Only \"field MATCHES)[\w \"()\[\],]{0,120})"
+        r"|The joined class|The specified tree operator|Only \"field MATCHES)[\w :,\"()\[\]]{0,120})"
         r" - found '(?:([\w.:`]{0,60}|[^\w\s']{1,3})' at (\d{1,9}) in ')?.*",
+        r"(Unexpected input at line \d{1,9}: \S{1,3})",
+        r"(Only instance of \w{1,60} or \w{1,60} are allowed in MATCHES \w{1,60} found)",
+        r"(DBObjectSearch::__construct called for an invalid class: \"\w{1,60}\")",
+        r"(\w{1,60} is not a valid alias)",
     )
 )
-"""The same, of faults in a query: the last is that of OQL, with the word at which it fails and its place."""
+"""The same, of faults in a query, seen on iTop 3.1.2 and 3.2.0; the third with the word at which it fails, and where."""
 ESCAPE = r"%[0-9A-Fa-f]{2}|&\#?\w{1,32};|\\[ux]"
 QUOTES = re.compile(rf"""["“”„«»‹›‘\[\]{{}}<>=]|(?<!\w)['’]|['’](?!\w)|(?P<escape>{ESCAPE})""")
 TOKEN = re.compile(r"[^\s\x00-/:-@\[-^`{-\x7f]+")
@@ -186,6 +189,8 @@ def query_fault(text: str) -> str | None:
     if known := known_reason(text):
         return known
     text = text.removeprefix("Error: ")
+    if text.startswith("Query failed to execute: "):
+        text = text.rpartition(", exception_message = ")[2]
     found = next(filter(None, (form.fullmatch(text) for form in QUERY_FAULTS)), None)
     if found is None:
         return None

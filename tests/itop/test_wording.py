@@ -19,6 +19,7 @@ SENT = {
     "contents": {"data": Contents(b"bytes"), "filename": "dismissal.pdf"},
     "items": [{"message": "nested"}],
 }
+FAILED = "Error: Query failed to execute: query = SELECT X, exception_class = E, exception_message = "
 SQL = (
     "Error: Failed to issue SQL query: query = UPDATE `ticket` SET x = 'Salary of Mrs Miller', mysql_errno = {}, mysql_error = {}"
 )
@@ -129,6 +130,24 @@ def test_the_database_s_own_error_is_the_last() -> None:
         ("Error: Unknown class - found 'X' at 7 in 'SELECT X', expecting {Person, Ticket}", "Unknown class - found 'X' at 7"),
         ("Error: Unknown filter code - found 'Mrs Miller' at 7 in 'SELECT X'", "Unknown filter code"),
         ("Error: Syntax error - found '$' at 3 in 'a $'", "Syntax error - found '$' at 3"),
+        (f"{FAILED}Unexpected input at line 1: $", "Unexpected input at line 1: $"),
+        (f"{FAILED}a is not a valid alias", "a is not a valid alias"),
+        (
+            f'{FAILED}DBObjectSearch::__construct called for an invalid class: "Nope"',
+            'DBObjectSearch::__construct called for an invalid class: "Nope"',
+        ),
+        (
+            f"{FAILED}Only instance of ScalarExpression or VariableExpression are allowed in MATCHES FieldOqlExpression found",
+            "Only instance of ScalarExpression or VariableExpression are allowed in MATCHES FieldOqlExpression found",
+        ),
+        (
+            f"{FAILED}Incompatible classes: could not find a common ancestor - found 'Person' at 32 in 'x', expecting {{}}",
+            "Incompatible classes: could not find a common ancestor - found 'Person' at 32",
+        ),
+        (
+            f"{FAILED}Wrong format for Join clause (right hand), expecting an id - found 'org_id' at 60 in 'SELECT'",
+            "Wrong format for Join clause (right hand), expecting an id - found 'org_id' at 60",
+        ),
         ("Error: org_id: No item found for query: SELECT Person WHERE email = 'miller@a.example'", "org_id: No item found"),
     ],
 )
