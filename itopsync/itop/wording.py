@@ -19,9 +19,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from itopsync.errors import clip
+from itopsync.errors import REMOTE_TEXT_LIMIT, clip
 from itopsync.reconcile.normalising import Replacing
-from itopsync.settings.secrets import Secret
+from itopsync.settings.secrets import LONGEST, Secret
 
 FORMS = tuple(
     re.compile(form, re.DOTALL)
@@ -78,6 +78,8 @@ FOLDED = Replacing(
         if unicodedata.category(part) not in ("Mn", "Mc", "Me", "Cf")
     )
 )
+MOST_READ = 50 * REMOTE_TEXT_LIMIT
+"""Characters. Enough for what is kept of a text, however many of its words are hidden."""
 NOT_KEPT = "iTop's reason quotes the ticket, and is not kept"
 COLUMN = re.compile(r"\b[Cc]olumn [`']?(?:\w{1,60}[`']?\.[`']?){0,2}(\w{1,60})[`']?(?: at row \d+| in '[\w ]{1,40}')?\}*\Z")
 NAMES = {
@@ -129,10 +131,11 @@ def reason(text: str, sent: object, secrets: Iterable[Secret] = ()) -> str:
     known = known_reason(text)
     if known is not None:
         return known
-    folded, ours = _folded(text), [secret.reveal() for secret in secrets]
+    start = text[: MOST_READ + LONGEST]
+    folded, ours = _folded(start), [secret.reveal() for secret in secrets]
     if any(secret and _folded(secret) in folded for secret in ours):
         return NOT_KEPT
-    return hidden(_before_a_quote(_message(text)), _tokens([sent, ours]))
+    return hidden(_before_a_quote(_message(start)), _tokens([sent, ours]))
 
 
 def known_reason(text: str) -> str | None:
@@ -173,11 +176,17 @@ def _folded(text: str) -> str:
 
 
 def _before_a_quote(text: str) -> str:
+    if len(text) > MOST_READ:
+        text = _whole_words(text[:MOST_READ])
     found = QUOTES.search(text)
     if found is None:
         return text
-    text = text[: found.start()]
-    return " ".join(text.split()[:-1]) if found["escape"] else text  # an escape may stand within a word
+    return _whole_words(text[: found.start()]) if found["escape"] else text[: found.start()]
+
+
+def _whole_words(text: str) -> str:
+    """*text* without its last word, which may go on behind its end."""
+    return " ".join(text.split()[:-1])
 
 
 def _message(text: str) -> str:

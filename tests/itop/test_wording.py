@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from itopsync.errors import REMOTE_TEXT_LIMIT
 from itopsync.itop.body import Contents
-from itopsync.itop.wording import NOT_KEPT, database_error, query_fault, reason
+from itopsync.itop.wording import MOST_READ, NOT_KEPT, database_error, query_fault, reason
 from itopsync.settings.secrets import Secret
 from tests.costs import grows_with_length
 
@@ -215,6 +215,12 @@ def test_a_text_that_shows_no_sent_word_is_kept_as_it_is() -> None:
 @pytest.mark.parametrize("text", ["login with Tr0ub4-dor% failed", "AUTH_PWD=TR0UB4-DOR%", "x <b>Tr0ub4-dor%</b>"])
 def test_nothing_is_kept_of_what_quotes_a_secret(text: str) -> None:
     assert reason(text, {}, (Secret(""), Secret("Tr0ub4-dor%"))) == NOT_KEPT
+
+
+def test_no_part_of_a_word_is_kept_where_a_long_text_is_cut() -> None:
+    for blanks in range(MOST_READ - 20, MOST_READ + 5):
+        told = reason(f"no{' ' * blanks}geheimnis, pass word", ("geheimnis",), (Secret("pass word"),))
+        assert told in (NOT_KEPT, "no …")
 
 
 def test_no_word_of_a_secret_is_kept() -> None:
