@@ -89,10 +89,14 @@ def given_away(situation: Situation) -> str | None:
     if parted or link.base.last_change or link.base.fields:
         return None
     external, internal = situation.ticket(Side.EXTERNAL), situation.ticket(Side.INTERNAL)
-    title = situation.cls.by_external.get(TITLE)
+    begun, begins = _begun_by(situation), _beginning(external, rules)
+    title, description = (situation.cls.by_external.get(name) for name in (TITLE, _DESCRIPTION))
     renamed = title is not None and not alike(situation, title)
+    if renamed and begun and begins and _is_by_timezone(begins - begun):
+        # A side shows other times since: the same ticket, if people have left its description alone.
+        renamed = description is None or not alike(situation, description)
     entries, files = _entries_of_copy(situation), _files_of_copy(situation)
-    if _is_another(_begun_by(situation), _beginning(external, rules), now, entries, files, renamed=renamed):
+    if _is_another(begun, begins, now, entries, files, renamed=renamed):
         return f"{external.ref} began after the ticket whose mark {internal.ref} bears, and has nothing of it: another ticket"
     return None
 

@@ -200,6 +200,7 @@ COPIED = Entry("23", "Sync Bridge", OPENED, f'<p><a name="{ticket_marker("acme",
 BY_HAND = replace(
     COPIED, at=NOW, html=COPIED.html.replace('"></a>', f',{here_marker("acme", Ref(INTERNAL, "UserRequest", 2))}"></a>')
 )
+AN_HOUR_LATER = f"{OPENED + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
 TWICE = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
 """In the hour that comes twice in internal's timezone."""
 HELLO_MARK, BACK_MARK = markers_of(EXTERNAL, "Hello")[0], markers_of(INTERNAL, "Any news?")[0]
@@ -238,6 +239,7 @@ def scanner(*entries: Entry, files: tuple[Attachment, ...] = (), start_date: str
         found(scanner(HELLO_HERE, start_date=DAYS_LATER), first=KEPT),
         found(scanner(start_date="2026-11-24T08:30:00Z"), first=replace(COPIED, dated=False)),  # its date is a guess
         found(scanner(start_date="2026-10-25T01:30:00Z"), first=replace(COPIED, at=TWICE)),  # the second time, read as the first
+        found(external(title="Scanner", start_date=AN_HOUR_LATER)),  # a side shows the times of another timezone
     ],
 )
 def test_a_copy_that_is_found_is_that_of_its_ticket_by_any_one_thing(planned: Plan) -> None:
@@ -261,6 +263,8 @@ def test_a_copy_that_is_found_is_that_of_its_ticket_by_any_one_thing(planned: Pl
         found(scanner(start_date=DAYS_LATER), first=BY_HAND),
         found(external(OTHER_HERE, start_date=DAYS_LATER), first=KEPT),  # both from one form
         found(scanner(), BY_HAND),  # copied, unlinked and linked again
+        found(scanner(start_date=AN_HOUR_LATER)),
+        found(external(title="Scanner", start_date=AN_HOUR_LATER.replace("00Z", "01Z"))),
         found(scanner(start_date="2026-11-24T09:00:01Z"), first=replace(COPIED, dated=False)),
     ],
 )
