@@ -23,6 +23,7 @@ from itopsync.reconcile.richtext import (
     literal,
     shorten,
     value_fingerprint,
+    without_pictures,
 )
 from itopsync.reconcile.rules import Direction, FieldRule, Kind
 from itopsync.reconcile.situation import Situation, addresses_of
@@ -86,7 +87,12 @@ def alike(situation: Situation, rule: FieldRule) -> bool:
     return any(_is_made_of_the_other(situation, target, rule) for target in Side)
 
 
-def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule) -> bool:
+def is_as_created(situation: Situation, rule: FieldRule) -> bool:
+    """Whether the copy's value is what a create writes, which leaves the pictures to the next write."""
+    return _is_made_of_the_other(situation, Side.INTERNAL, rule, with_pictures=False)
+
+
+def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule, *, with_pictures: bool = True) -> bool:
     there = situation.ticket(target)
     source, present = (
         situation.ticket(target.other).fields.get(rule.of(target.other), ""),
@@ -97,7 +103,8 @@ def _is_made_of_the_other(situation: Situation, target: Side, rule: FieldRule) -
         return False
     if not rule.is_html:
         return value.value == present
-    shown = fill(value.value, addresses_of(situation.rules.of(target).public_url, there))
+    text = value.value if with_pictures else without_pictures(value.value, [upload.marker for upload in value.uploads])
+    shown = fill(text, addresses_of(situation.rules.of(target).public_url, there))
     return fingerprint("", shown) == fingerprint("", present)
 
 

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from itopsync.model import TICKET, VERSION_TIME, Base, Link, LinkStatus, Observation, Side, Ticket
 from itopsync.reconcile.entries import PersonEntry, arrived, read
-from itopsync.reconcile.form import alike
+from itopsync.reconcile.form import alike, is_as_created
 from itopsync.reconcile.markers import attachment_of, born_together, here_of, is_note, prefix, speaks_for, ticket_marker
 from itopsync.reconcile.moments import latest, likely, moment
 from itopsync.reconcile.plan import ANOTHER, TAKEN, Item
@@ -94,7 +94,7 @@ def given_away(situation: Situation) -> str | None:
     renamed = title is not None and not alike(situation, title)
     if renamed and begun and begins and _is_by_timezone(begins - begun):
         # A side shows other times since: the same ticket, if people have left its description alone.
-        renamed = description is None or not alike(situation, description)
+        renamed = description is None or not (alike(situation, description) or is_as_created(situation, description))
     entries, files = _entries_of_copy(situation), _files_of_copy(situation)
     if _is_another(begun, begins, now, entries, files, renamed=renamed):
         return f"{external.ref} began after the ticket whose mark {internal.ref} bears, and has nothing of it: another ticket"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
@@ -240,3 +241,17 @@ TestTroubled = TroubledDesks.TestCase
 TestTroubled.settings = settings(stateful_step_count=25, report_multiple_bugs=False)
 TestFull = FullDesks.TestCase
 TestFull.settings = settings(stateful_step_count=25, report_multiple_bugs=False)
+
+
+@pytest.mark.parametrize("picture", [False, True])
+def test_a_copy_whose_create_got_no_answer_is_found_though_times_and_its_title_changed(picture: bool) -> None:
+    """An hour earlier, it would have begun before its original. The create leaves its picture to the next write."""
+    desks = TroubledDesks()
+    desks.opens(cls="UserRequest", entries=[])
+    if picture:
+        desks.changes_nothing_but_a_picture(ticket=0)
+    desks.life.courier.wire.troubles = [Trouble.LANDED]
+    desks.life.sync()
+    desks.changes_its_timezone(side=Side.INTERNAL, hours=-1)
+    desks.edits(side=Side.EXTERNAL, ticket=0, picture=False)
+    desks.rests()
