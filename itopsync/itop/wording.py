@@ -63,7 +63,7 @@ QUERY_FAULTS = tuple(
 )
 """The same, of faults in a query, seen on iTop 3.1.2 and 3.2.0; the third with the word at which it fails, and where."""
 ESCAPE = r"%[0-9A-Fa-f]{2}|&\#?\w{1,32};|\\[ux]"
-QUOTES = re.compile(rf"""["“”„«»‹›‘\[\]{{}}<>=]|(?<!\w)['’]|['’](?!\w)|(?P<escape>{ESCAPE})""")
+QUOTES = re.compile(rf"""["“”„«»‹›‘\[\]{{}}<>=]|(?<!\w)['’]|['’](?!\w)|{ESCAPE}""")
 TOKEN = re.compile(r"[^\s\x00-/:-@\[-^`{-\x7f]+")
 """What stands between blanks and ASCII punctuation: other punctuation may be part of a word, as may combining marks."""
 WORD = re.compile(r"[^\W_]{3,}")
@@ -181,7 +181,8 @@ def _before_a_quote(text: str) -> str:
     found = QUOTES.search(text)
     if found is None:
         return text
-    return _whole_words(text[: found.start()]) if found["escape"] else text[: found.start()]
+    text = text[: found.start()]
+    return text if text[-1:].isspace() else _whole_words(text)
 
 
 def _whole_words(text: str) -> str:

@@ -199,6 +199,8 @@ TEXT = "<p>Kennwort รหัสลับ 密码本 na&iuml;vexq R\u00e9sum\u00e
         "obrien",
         "STRASSE",
         "kennwort%20na",
+        "kenn<b></b>wort",
+        "kenn[wort",
         "kennwort\u2026",
     ],
 )
