@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import cached_property
+from operator import itemgetter
 
 from itopsync.model import Entry, ItemKind, Link, NoteRecord, Side, Ticket
 from itopsync.reconcile.rules import LogRule, Rules
@@ -154,8 +155,24 @@ class Matching:
         return [line for line in self.lines if id(line) not in used]
 
     def match_exactly(self, people: Sequence[Line]) -> list[Line]:
-        """Match *people*'s entries to lines that say the same and nothing else; return the entries without a match."""
-        return [line for line in people if not self._take(line, self._alone(line, lambda text, body: text.is_said_by(body)))]
+        """Match *people*'s entries to lines that say the same and nothing else; return the entries without a match.
+
+        Of entries with the same words, the one with the nearest date is matched: others may stand in lines that join several.
+        """
+        alone = [mirror for mirror in self.lines if mirror.notes <= 1]
+        fits = [
+            (_apart(line, mirror), place, mirror)
+            for place, line in enumerate(people)
+            for mirror in alone
+            if line.text.is_said_by(mirror.text.body)
+        ]
+        chosen: dict[int, Line] = {}
+        for _, place, mirror in sorted(fits, key=itemgetter(0, 1)):
+            if place not in chosen and self._room[id(mirror)]:
+                chosen[place] = mirror
+                self._room[id(mirror)] -= 1
+        self.found += [Mirrored(people[place], mirror) for place, mirror in sorted(chosen.items(), key=itemgetter(0))]
+        return [line for place, line in enumerate(people) if place not in chosen]
 
     def match(self, people: Sequence[Line]) -> list[Line]:
         """Match *people*'s entries to lines; return the entries without a match."""

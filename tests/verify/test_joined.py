@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from itopsync.model import Entry
 from itopsync.verify.entries import Line, Matching, Writer
 from tests.costs import grows_with_length
 
+MORNING = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 PAGE = "https://desk.example.com/itop/pages/UI.php?id="
 HEAD = "<p><em>Operations 2026-11-24 10:00</em></p>"
 SAID = [
@@ -60,6 +64,24 @@ def test_a_note_among_others_in_which_other_words_were_lost_is_missing(arrived: 
 def test_a_note_with_a_link_is_found_where_the_note_before_it_is_found_elsewhere() -> None:
     said = ["<p>Yes</p>", f"<p>See {PAGE}1</p>", "<p>No</p>", "<p>Yes</p>"]
     assert _missing(said, ["<p>Yes</p>"], ["<p>Yes</p>", "<p>See [link]</p>", "<p>No</p>"]) == ["<p>Yes</p>"]
+
+
+@pytest.mark.parametrize("alone", [0, 2])
+def test_of_two_notes_with_the_same_words_the_one_of_that_time_is_found_alone(alone: int) -> None:
+    said = ["<p>Yes</p>", "<p>No</p>", "<p>Yes</p>"]
+    joined = [*said[:alone], *said[alone + 1 :]]
+    entries = [Entry("9", "Alice", MORNING + timedelta(hours=place), html) for place, html in enumerate(said)]
+    people = [
+        Line(f"entry:internal:private_log:{place}", entry, entry.html, Writer.PERSON) for place, entry in enumerate(entries)
+    ]
+    mirrors = [
+        Line(
+            "entry:external:private_log:1", None, "<hr>".join(HEAD + html for html in joined), Writer.MIRROR, ("n-1.0a", "n-1.0b")
+        ),
+        Line("entry:external:private_log:2", entries[alone], HEAD + said[alone], Writer.MIRROR, ("n-1.0c",)),
+    ]
+
+    assert Matching(mirrors).match(people) == []
 
 
 def test_a_link_alone_is_left_to_its_note_by_one_that_is_in_another_file() -> None:
